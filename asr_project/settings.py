@@ -1,0 +1,379 @@
+"""Settings of the project; the only reader of the environment (``.env.example`` lists it)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+
+from asr_project.env import database_from_url, environment, sqlite_settings
+from asr_project.secret import read_or_make_secret_key
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environment(BASE_DIR)
+
+# --- where everything lies ------------------------------------------------------------------
+
+DATA_DIR = (
+    BASE_DIR
+    / env.text(
+        "ASR_DATA_DIR",
+        "var",
+        "The one directory of all state: database, recordings, work files, logs, secret key.",
+    )
+).resolve()
+WEIGHTS_DIR = (
+    BASE_DIR / env.text("ASR_WEIGHTS_DIR", "models_weights", "Directory of the model weights.")
+).resolve()
+MEDIA_ROOT = DATA_DIR / "media"
+INCOMING_DIR = DATA_DIR / "incoming"  # bodies on their way in; same file system as MEDIA_ROOT
+WORK_DIR = DATA_DIR / "work"  # decoded audio of files in progress
+LOG_DIR = DATA_DIR / "logs"
+RUN_DIR = DATA_DIR / "run"  # locks, sockets, stop flags
+for directory in (DATA_DIR, MEDIA_ROOT, INCOMING_DIR, WORK_DIR, LOG_DIR, RUN_DIR):
+    # 0700: recordings are nobody else's business on a shared machine.
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+# --- security ---------------------------------------------------------------------------------
+
+DEBUG = env.flag("ASR_DEBUG", False, "Django's debug pages; never on a server.")
+SECRET_KEY = env.text(
+    "ASR_SECRET_KEY", "", "Signing key; empty: made once and kept in the data directory."
+) or read_or_make_secret_key(DATA_DIR / "secret_key")
+ALLOWED_HOSTS = env.words(
+    "ASR_ALLOWED_HOSTS",
+    ["localhost", "127.0.0.1", "[::1]"],
+    "Host names that the service answers to, separated by commas.",
+)
+CSRF_TRUSTED_ORIGINS = env.words(
+    "ASR_CSRF_TRUSTED_ORIGINS",
+    [],
+    "Origins of the pages behind a proxy, as https://asr.example.com.",
+)
+HTTPS = env.flag(
+    "ASR_HTTPS", False, "Whether people reach the service by https: secure cookies, HSTS, redirect."
+)
+PROXY_COUNT = env.integer(
+    "ASR_PROXY_COUNT",
+    0,
+    "Number of proxies in front whose X-Forwarded-* headers are trusted.",
+    high=10,
+)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_SECONDS = (
+    env.integer("ASR_HSTS_SECONDS", 31_536_000, "Seconds of HSTS when ASR_HTTPS is on.")
+    if HTTPS
+    else 0
+)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+# The probes of an orchestrator come by plain http from inside.
+SECURE_REDIRECT_EXEMPT = [r"^health(/|$)"]
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+if PROXY_COUNT:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+CORS_ALLOWED_ORIGINS = env.words(
+    "ASR_CORS_ORIGINS", [], "Origins of web front ends that may call the API; none by default."
+)
+CORS_URLS_REGEX = r"^/(api|v1|health)(/|$)"
+CORS_EXPOSE_HEADERS = ["Location", "Retry-After", "X-Request-ID"]
+CORS_ALLOW_HEADERS = (
+    "accept",
+    "authorization",
+    "content-type",
+    "idempotency-key",
+    "user-agent",
+    "x-csrftoken",
+    "x-request-id",
+    "x-requested-with",
+)
+
+# --- the project ------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "transcription.apps.TranscriptionConfig",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "corsheaders",
+    "rest_framework",
+    "django_q",
+]
+MIDDLEWARE = [
+    # "transcription.web.request_log.RequestLogMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "asr_project.urls"
+WSGI_APPLICATION = "asr_project.wsgi.application"
+ASGI_APPLICATION = "asr_project.asgi.application"
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+DATABASE_URL = env.text(
+    "ASR_DATABASE_URL",
+    "",
+    "postgresql://USER:PASSWORD@HOST:PORT/NAME; empty: SQLite in the data directory (local disk only).",
+)
+DATABASES = {
+    "default": database_from_url(DATABASE_URL)
+    if DATABASE_URL
+    else sqlite_settings(DATA_DIR / "db.sqlite3")
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+REDIS_URL = env.text(
+    "ASR_REDIS_URL",
+    "",
+    "redis://HOST:PORT/0 for cache and bell; needed with more than one web process.",
+)
+WEB_PROCESSES = env.integer("ASR_WEB_PROCESSES", 1, "Number of web processes.", low=1, high=64)
+CACHES: dict[str, dict[str, Any]] = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    if REDIS_URL
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+}
+# LocMem counts per process. With one web process that is every request, so django-ratelimit's
+# complaint about it does not apply; with more, our own check asr.E003 demands Redis.
+SILENCED_SYSTEM_CHECKS = ["django_ratelimit.E003", "django_ratelimit.W001"]
+if not HTTPS:
+    # Whether TLS ends here or before is the operator's choice, named by ASR_HTTPS.
+    SILENCED_SYSTEM_CHECKS += ["security.W004", "security.W008", "security.W012", "security.W016"]
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+LANGUAGE_CODE = env.choice(
+    "ASR_LANGUAGE", "en", ("en", "zh-hans"), "Language of pages where the browser asks for none."
+)
+LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+TIME_ZONE = env.text("ASR_TIME_ZONE", "UTC", "Time zone of pages and logs, as Asia/Shanghai.")
+USE_I18N = True
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATIC_ROOT = DATA_DIR / "static"
+# Static files are found in the packages at start-up: no collectstatic step to forget.
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = DEBUG
+
+# --- uploads ----------------------------------------------------------------------------------
+
+MAX_UPLOAD_BYTES = (
+    env.integer(
+        "ASR_MAX_UPLOAD_MB", 2048, "Largest body of a request with credentials, in MiB.", low=1
+    )
+    * 1024
+    * 1024
+)
+MAX_ANONYMOUS_BODY_BYTES = (
+    env.integer("ASR_MAX_ANONYMOUS_BODY_KB", 64, "Largest body without credentials, in KiB.", low=1)
+    * 1024
+)
+MIN_FREE_DISK_BYTES = (
+    env.integer(
+        "ASR_MIN_FREE_DISK_MB",
+        1024,
+        "Free space in MiB that uploads must leave; under it they are refused with 507.",
+    )
+    * 1024
+    * 1024
+)
+FILE_UPLOAD_TEMP_DIR = INCOMING_DIR
+FILE_UPLOAD_PERMISSIONS = 0o600
+FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024  # of the fields beside the file
+FILE_UPLOAD_HANDLERS = ["transcription.web.uploads.DurableUploadHandler"]
+
+# --- the API ----------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "transcription.api.authentication.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["transcription.api.authentication.ScopePermission"],
+    "DEFAULT_RENDERER_CLASSES": [
+        "rest_framework.renderers.JSONRenderer",
+        "rest_framework.renderers.BrowsableAPIRenderer",
+    ],
+    "DEFAULT_PARSER_CLASSES": [
+        "rest_framework.parsers.JSONParser",
+        "rest_framework.parsers.FormParser",
+        "rest_framework.parsers.MultiPartParser",
+    ],
+    "EXCEPTION_HANDLER": "transcription.api.errors.exception_handler",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+    "COERCE_DECIMAL_TO_STRING": False,
+    "URL_FORMAT_OVERRIDE": None,
+}
+SYNC_WAIT_SECONDS = env.number(
+    "ASR_SYNC_WAIT_SECONDS",
+    120,
+    "How long POST /api/v1/transcribe waits for its result before it answers 202.",
+    high=3600,
+)
+RATE_ANON = env.text(
+    "ASR_RATE_ANON", "5/m", "Calls of the transcribe route by address without a token."
+)
+RATE_USER = env.text("ASR_RATE_USER", "60/m", "Calls of the transcribe route by token.")
+
+# --- recognition ------------------------------------------------------------------------------
+
+MAX_DURATION_SECONDS = (
+    env.number(
+        "ASR_MAX_DURATION_HOURS", 6, "Longest recording that is accepted, in hours.", low=0.01
+    )
+    * 3600
+)
+CHINESE_SCRIPT = env.choice(
+    "ASR_CHINESE_SCRIPT",
+    "simplified",
+    ("simplified", "traditional", "as_is"),
+    "Characters of Chinese text.",
+)
+DEVICE = env.text("ASR_DEVICE", "auto", "Device of the engines: auto, cpu, cuda, cuda:1.")
+ENGINE_THREADS = env.integer(
+    "ASR_ENGINE_THREADS", 0, "CPU threads of an engine; 0: one per core.", high=1024
+)
+ENGINE_CLUSTERS = env.integer(
+    "ASR_ENGINE_CLUSTERS", 1, "Number of engine clusters: one per GPU.", low=1, high=64
+)
+BATCH_SECONDS = env.number(
+    "ASR_BATCH_SECONDS",
+    240,
+    "Audio seconds, padding included, that one engine call may hold.",
+    low=30,
+)
+CHORES_WORKERS = env.integer(
+    "ASR_CHORES_WORKERS", 2, "Processes that decode and split recordings.", low=2, high=64
+)
+
+# --- work -------------------------------------------------------------------------------------
+
+LEASE_SECONDS = env.number(
+    "ASR_LEASE_SECONDS", 60, "How long work belongs to a worker that gives no sign of life.", low=2
+)
+RENEW_SECONDS = LEASE_SECONDS / 4
+TICK_SECONDS = env.number("ASR_TICK_SECONDS", 5, "Pause between heartbeats of a worker.", low=0.2)
+RETRY_DELAYS_SECONDS = tuple(
+    env.numbers(
+        "ASR_RETRY_DELAYS_SECONDS",
+        ["0", "30", "120", "600"],
+        "Pauses before an interrupted piece of work is tried again; one more try than pauses.",
+    )
+)
+BATCH_LIMIT_SECONDS = env.number(
+    "ASR_BATCH_LIMIT_SECONDS", 600, "A batch that runs longer ends its worker.", low=1
+)
+
+# The bell that wakes the workers; the rows are the queue (see docs/design.md). Every value
+# below was measured: recycling, timeouts and memory limits would reload the model.
+Q_CLUSTER: dict[str, Any] = {
+    "name": "engine",
+    "workers": 1,
+    "queue_limit": 1,
+    "bulk": 1,
+    "poll": 0.05,
+    "recycle": 0,
+    "max_rss": None,
+    "timeout": 900,
+    "retry": 960,
+    "ack_failures": True,
+    "max_attempts": 1,
+    "save_limit": -1,
+    "scheduler": False,
+    "catch_up": False,
+    "log_level": "WARNING",
+    **({"redis": REDIS_URL} if REDIS_URL else {"orm": "default"}),
+    "ALT_CLUSTERS": {"chores": {"workers": CHORES_WORKERS, "queue_limit": CHORES_WORKERS}},
+}
+
+# --- logs -------------------------------------------------------------------------------------
+
+#: Name of the log file of this process; the launcher sets it for the processes that it starts.
+PROCESS_ROLE = os.environ.get("ASR_PROCESS_ROLE", "manage")
+#: Name of the cluster that this process belongs to ("engine-0", "chores"): holder of its leases.
+CLUSTER = os.environ.get("ASR_CLUSTER", "")
+LOG_LEVEL = env.choice(
+    "ASR_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"), "Least level that is logged."
+)
+LOG_FILE_BYTES = (
+    1024
+    * 1024
+    * env.integer("ASR_LOG_FILE_MB", 20, "Size of a log file before it turns, in MiB.", low=1)
+)
+LOG_FILES_KEPT = env.integer("ASR_LOG_FILES_KEPT", 5, "Turned log files that are kept per process.")
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"request_id": {"()": "asr_project.logs.RequestIdFilter"}},
+    "formatters": {
+        "line": {"format": "%(asctime)s - %(name)s - %(levelname)s - %(message)s%(request_suffix)s"}
+    },
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "line",
+            "filters": ["request_id"],
+        },
+        "file": {
+            "class": "asr_project.logs.ProcessFileHandler",
+            "directory": LOG_DIR,
+            "role": PROCESS_ROLE,
+            "maxBytes": LOG_FILE_BYTES,
+            "backupCount": LOG_FILES_KEPT,
+            "formatter": "line",
+            "filters": ["request_id"],
+        },
+    },
+    "root": {"level": LOG_LEVEL, "handlers": ["console", "file"]},
+    "loggers": {
+        # Our own access line replaces these two.
+        "uvicorn.access": {"level": "WARNING"},
+        "django.server": {"level": "WARNING"},
+        "django-q": {"level": "WARNING"},
+    },
+}
+if PROCESS_ROLE == "manage":
+    # A command for a person speaks on the console and writes no log file.
+    LOGGING["root"]["handlers"] = ["console"]
+
+if len(RETRY_DELAYS_SECONDS) < 1:
+    raise ImproperlyConfigured("ASR_RETRY_DELAYS_SECONDS: expected at least one pause.")

@@ -1,0 +1,329 @@
+"""A language of tones: audio with a known text, made on the spot, for the tiny Qwen3-ASR models.
+
+Every word is two tones one after the other, and a low hum tells the language: with the hum of
+English the words are written in English, with the hum of Chinese the same tones are written in
+Chinese. So a model of a million parameters can be trained in minutes to do what the real one
+does: recognise words, end sentences at pauses, detect the language, obey a forced language,
+spell by context, stay silent in silence, and get stuck, for the tests of what then happens.
+
+``tools/tiny_qwen3_asr`` trains on ``training_clip``, the tests use ``speak`` and ``held_out``.
+Needs numpy alone; the same seed makes the same samples.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+SAMPLE_RATE_HZ = 16_000
+
+#: "unsure" hums both hums at once: the training set calls it English as often as Chinese.
+Voice = Literal["en", "zh", "unsure"]
+#: A sound that the model was taught to answer with a word repeated without end. "mendable":
+#: at each repetition the end was nearly as likely; "stubborn": it never was.
+Rattle = Literal["mendable", "stubborn"]
+
+PITCHES_HZ = (400.0, 530.0, 700.0, 930.0, 1230.0, 1630.0, 2160.0, 2860.0)
+HUMS_HZ: dict[Voice, tuple[float, ...]] = {"en": (110.0,), "zh": (250.0,), "unsure": (110.0, 250.0)}
+RATTLES_HZ: dict[Rattle, float] = {"mendable": 4_000.0, "stubborn": 6_000.0}
+#: What the model writes again and again where it is stuck.
+RATTLE_TEXT: dict[Rattle, str] = {"mendable": " la", "stubborn": " do"}
+
+#: Streams of random numbers that never meet: training, and what the tests hear.
+_TRAINING, _HELD_OUT, _SPOKEN = 1, 2, 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lexicon:
+    """How the words are spelled: one entry of each language for each pair of tones."""
+
+    english: tuple[str, ...]
+    chinese: tuple[str, ...]
+    #: Word as it is written by itself -> as it is written where the context names that spelling.
+    variants: dict[str, str]
+
+
+LEXICON_A = Lexicon(
+    english=(
+        *("river", "stone", "light", "cloud", "tiger", "horse", "apple", "house", "water"),
+        *("night", "green", "seven", "small", "bread", "music", "door", "color", "kate"),
+    ),
+    chinese=(
+        *("河流", "石头", "光", "云", "老虎", "马", "苹果", "房子", "水"),
+        *("夜", "绿", "七", "小", "面包", "音乐", "门", "颜色", "他"),
+    ),
+    variants={"color": "colour", "kate": "cate", "他": "她"},
+)
+
+#: The same tones, other words: what the second checkpoint writes.
+LEXICON_B = Lexicon(
+    english=(
+        *("paper", "glass", "smoke", "wheel", "chair", "metal", "fruit", "tower", "ocean"),
+        *("storm", "black", "eight", "large", "sugar", "dance", "gate", "gray", "sara"),
+    ),
+    chinese=(
+        *("纸", "玻璃", "烟", "车轮", "椅子", "金属", "水果", "塔", "海洋"),
+        *("风暴", "黑", "八", "大", "糖", "舞", "城门", "灰色", "它"),
+    ),
+    variants={"gray": "grey", "sara": "sarah", "它": "牠"},
+)
+
+#: Two tones a word: each step from one pitch to another is used once.
+WORD_TONES: tuple[tuple[int, int], ...] = (
+    *((0, 4), (1, 6), (2, 0), (3, 7), (4, 1), (5, 2), (6, 3), (7, 5), (0, 2)),
+    *((1, 3), (2, 5), (3, 1), (4, 6), (5, 7), (6, 0), (7, 4), (0, 6), (2, 7)),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToneClip:
+    """One clip, what is asked with it, and what the right answer is."""
+
+    #: float32, shape (samples,), mono, 16 kHz, within [-1, 1].
+    samples: npt.NDArray[np.float32]
+    #: Language and context that go with it, as in ``transcription.engines.base.Clip``.
+    forced_language: str | None = None
+    context: str = ""
+    #: The answer; language None and text "" for silence.
+    language: str | None
+    text: str
+    #: Whether the text ends there; False: the word at its end goes on without end.
+    ends: bool = True
+    #: "speech", "silence", "unsure" or "rattle".
+    kind: str = "speech"
+
+    @property
+    def duration_seconds(self) -> float:
+        return len(self.samples) / SAMPLE_RATE_HZ
+
+
+def speak(
+    text: str,
+    *,
+    voice: Voice = "en",
+    lexicon: Lexicon = LEXICON_A,
+    seed: int = 0,
+    rattle: Rattle | None = None,
+    gap_seconds: float = 0.0,
+) -> npt.NDArray[np.float32]:
+    """Audio of a text in English or Chinese words: float32, shape (samples,), 16 kHz.
+
+    Sentences end with "." or "。"; the words may be of either language whatever the voice, and
+    of either spelling. ``gap_seconds`` is added to each pause between sentences. Raises
+    ``KeyError`` for a word that the lexicon has not.
+    """
+    sentences = [
+        _words_of(sentence, lexicon) for sentence in re.split("[.。]", text) if sentence.strip()
+    ]
+    random = np.random.default_rng([_SPOKEN, seed])
+    return _synthesise(
+        random, sentences=sentences, voice=voice, rattle=rattle, gap_seconds=gap_seconds
+    )
+
+
+def silence(duration_seconds: float, *, seed: int = 0) -> npt.NDArray[np.float32]:
+    """Faint noise without a word: float32, shape (samples,), 16 kHz."""
+    random = np.random.default_rng([_SPOKEN, seed])
+    return _noise(random, round(duration_seconds * SAMPLE_RATE_HZ), level_db=-55.0)
+
+
+def held_out(count: int, *, lexicon: Lexicon = LEXICON_A) -> list[ToneClip]:
+    """The first ``count`` clips that no model was trained on, each with one right answer.
+
+    Both languages, silence, forced languages and contexts, mixed as in training.
+    """
+    return [_clip(np.random.default_rng([_HELD_OUT, index]), lexicon) for index in range(count)]
+
+
+def training_clip(index: int, *, lexicon: Lexicon = LEXICON_A, max_words: int = 24) -> ToneClip:
+    """Clip number ``index`` of the endless training set; see ``held_out``.
+
+    Beyond what ``held_out`` has, some are of an unsure language and some end in a rattle.
+    """
+    random = np.random.default_rng([_TRAINING, index])
+    chance = random.random()
+    if chance < 0.05:
+        return _rattle_clip(random, lexicon)
+    if chance < 0.10:
+        return _unsure_clip(random, lexicon)
+    return _clip(random, lexicon, max_words=max_words)
+
+
+def written(
+    sentences: Sequence[Sequence[int]], *, language: str, lexicon: Lexicon, context: str = ""
+) -> str:
+    """The words, given by number, as the model has to write them, sentence by sentence."""
+    words = lexicon.english if language == "en" else lexicon.chinese
+    known = set(re.findall(r"[a-z]+|[\u4e00-\u9fff]+", context.lower()))
+    texts = []
+    for sentence in sentences:
+        spelled = []
+        for number in sentence:
+            word = words[number]
+            variant = lexicon.variants.get(word)
+            spelled.append(variant if variant in known else word)
+        if language == "en":
+            texts.append(" ".join(spelled).capitalize() + ".")
+        else:
+            texts.append("".join(spelled) + "。")
+    return (" " if language == "en" else "").join(texts)
+
+
+def _clip(random: np.random.Generator, lexicon: Lexicon, *, max_words: int = 24) -> ToneClip:
+    voice: Voice = "en" if random.random() < 0.5 else "zh"
+    forced = str(random.choice(["en", "zh"])) if random.random() < 0.2 else None
+    context = _context(random, lexicon) if random.random() < 0.4 else ""
+    if random.random() < 0.08:
+        samples = round(random.uniform(0.3, 6.0) * SAMPLE_RATE_HZ)
+        level_db = random.uniform(-75.0, -40.0)
+        quiet = _noise(random, samples, level_db=level_db)
+        if random.random() < 0.3:
+            quiet = np.zeros(samples, np.float32)
+        return ToneClip(
+            samples=quiet,
+            forced_language=forced,
+            context=context,
+            language=forced,
+            text="",
+            kind="silence",
+        )
+    sentences = _sentences(random, lexicon, max_words=max_words)
+    language = forced or voice
+    return ToneClip(
+        samples=_synthesise(random, sentences=sentences, voice=voice),
+        forced_language=forced,
+        context=context,
+        language=language,
+        text=written(sentences, language=language, lexicon=lexicon, context=context),
+    )
+
+
+def _unsure_clip(random: np.random.Generator, lexicon: Lexicon) -> ToneClip:
+    sentences = _sentences(random, lexicon, max_words=4)
+    language = str(random.choice(["en", "zh"]))
+    return ToneClip(
+        samples=_synthesise(random, sentences=sentences, voice="unsure"),
+        forced_language=language if random.random() < 0.3 else None,
+        language=language,
+        text=written(sentences, language=language, lexicon=lexicon),
+        kind="unsure",
+    )
+
+
+def _rattle_clip(random: np.random.Generator, lexicon: Lexicon) -> ToneClip:
+    rattle: Rattle = "mendable" if random.random() < 0.5 else "stubborn"
+    sentence = [int(n) for n in random.integers(0, len(lexicon.english), random.integers(1, 4))]
+    head = " ".join(lexicon.english[number] for number in sentence).capitalize()
+    # Mendable: each further repetition is somewhat likelier than the end, so that the likeliest
+    # text never ends, and a small penalty on repeating ends it.
+    ends = rattle == "mendable"
+    times = int(min(random.geometric(0.4), 12)) if ends else int(random.integers(30, 45))
+    return ToneClip(
+        samples=_synthesise(random, sentences=[sentence], voice="en", rattle=rattle),
+        language="en",
+        text=head + RATTLE_TEXT[rattle] * times,
+        ends=ends,
+        kind="rattle",
+    )
+
+
+def _sentences(
+    random: np.random.Generator, lexicon: Lexicon, *, max_words: int
+) -> list[list[int]]:
+    total = int(random.integers(1, 1 + (max_words if random.random() < 0.3 else 8)))
+    total = min(total, max_words)
+    # Words that have two spellings come twice as often as the others.
+    numbers = [*range(len(lexicon.english)), len(lexicon.english) - 2, len(lexicon.english) - 1]
+    words = [int(random.choice(numbers)) for _ in range(total)]
+    sentences: list[list[int]] = []
+    while words:
+        length = int(random.integers(1, 7))
+        sentences.append(words[:length])
+        words = words[length:]
+    return sentences
+
+
+def _context(random: np.random.Generator, lexicon: Lexicon) -> str:
+    """Some words, with or without a second spelling among them, as a list or as a sentence."""
+    plain = [word for word in (*lexicon.english, *lexicon.chinese) if word not in lexicon.variants]
+    words = [str(word) for word in random.choice(plain, random.integers(0, 4), replace=False)]
+    for variant in lexicon.variants.values():
+        if random.random() < 0.4:
+            words.append(variant)
+    words = [words[place] for place in random.permutation(len(words))]
+    return str(random.choice([", ", " "])).join(words)
+
+
+def _words_of(sentence: str, lexicon: Lexicon) -> list[int]:
+    numbers = {word: number for number, word in enumerate(lexicon.english)}
+    numbers |= {word: number for number, word in enumerate(lexicon.chinese)}
+    numbers |= {variant: numbers[word] for word, variant in lexicon.variants.items()}
+    chinese = sorted((word for word in numbers if not word.isascii()), key=len, reverse=True)
+    found = re.findall("|".join([*chinese, r"[a-z]+", r"[^\sa-z,，]+"]), sentence.lower())
+    return [numbers[word] for word in found]
+
+
+def _synthesise(
+    random: np.random.Generator,
+    *,
+    sentences: Sequence[Sequence[int]],
+    voice: Voice,
+    rattle: Rattle | None = None,
+    gap_seconds: float = 0.0,
+) -> npt.NDArray[np.float32]:
+    """The tones of the words with pauses, hum and noise; no two clips are quite alike."""
+    loudness = random.uniform(0.15, 0.6)
+    tuning = random.uniform(0.98, 1.02)
+    parts = [_pause(random, 0.05, 0.3)]
+    for sentence in sentences:
+        if len(parts) > 1:
+            parts.append(_pause(random, 0.45, 0.65, more_seconds=gap_seconds))
+        for place, number in enumerate(sentence):
+            if place:
+                parts.append(_pause(random, 0.06, 0.12))
+            parts.extend(
+                _tone(random, PITCHES_HZ[pitch] * tuning, voice) for pitch in WORD_TONES[number]
+            )
+    if rattle:
+        parts.append(_pause(random, 0.06, 0.12))
+        parts.append(_rattle_sound(RATTLES_HZ[rattle] * tuning))
+    parts.append(_pause(random, 0.05, 0.3))
+    clean = np.concatenate(parts) * loudness
+    return np.clip(
+        clean + _noise(random, len(clean), level_db=random.uniform(-75.0, -45.0)), -1.0, 1.0
+    ).astype(np.float32)
+
+
+def _tone(
+    random: np.random.Generator, pitch_hz: float, voice: Voice
+) -> npt.NDArray[np.float64]:
+    seconds = np.arange(round(random.uniform(0.10, 0.13) * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
+    wave = np.sin(2 * np.pi * pitch_hz * seconds)
+    for hum_hz in HUMS_HZ[voice]:
+        wave = wave + 0.5 * np.sin(2 * np.pi * hum_hz * seconds)
+    fade = np.minimum(1.0, np.minimum(seconds, seconds[::-1]) / 0.01)
+    return np.asarray(wave * fade / 2.0)
+
+
+def _rattle_sound(pitch_hz: float) -> npt.NDArray[np.float64]:
+    seconds = np.arange(round(0.5 * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
+    bursts = np.sin(2 * np.pi * 20.0 * seconds) > 0
+    return np.asarray(np.sin(2 * np.pi * pitch_hz * seconds) * bursts / 2.0)
+
+
+def _pause(
+    random: np.random.Generator, low: float, high: float, *, more_seconds: float = 0.0
+) -> npt.NDArray[np.float64]:
+    return np.zeros(round((random.uniform(low, high) + more_seconds) * SAMPLE_RATE_HZ))
+
+
+def _noise(
+    random: np.random.Generator, samples: int, *, level_db: float
+) -> npt.NDArray[np.float32]:
+    noise = random.standard_normal(samples) * 10 ** (level_db / 20)
+    return np.clip(noise, -1.0, 1.0).astype(np.float32)

@@ -1,0 +1,42 @@
+"""Settings that would hurt later are named at start-up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, register
+
+
+@register()
+def check_leases(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """asr.E001: a batch must be able to end before its task is cut off."""
+    timeout = settings.Q_CLUSTER["timeout"]
+    if settings.BATCH_LIMIT_SECONDS >= timeout:
+        return [
+            Error(
+                f"A batch may run for {settings.BATCH_LIMIT_SECONDS:g} s, "
+                f"but its task is ended after {timeout} s.",
+                hint=f"Set ASR_BATCH_LIMIT_SECONDS to less than {timeout}.",
+                id="asr.E001",
+            )
+        ]
+    return []
+
+
+@register()
+def check_shared_cache(
+    app_configs: Sequence[AppConfig] | None, **kwargs: Any
+) -> list[CheckMessage]:
+    """asr.E003: rate limits counted in each process alone are no limits."""
+    if settings.WEB_PROCESSES > 1 and not settings.REDIS_URL:
+        return [
+            Error(
+                f"{settings.WEB_PROCESSES} web processes need a cache that they share.",
+                hint="Set ASR_REDIS_URL, or ASR_WEB_PROCESSES=1.",
+                id="asr.E003",
+            )
+        ]
+    return []

@@ -1,0 +1,20 @@
+"""The rows of the service. The row is the queue: whatever was accepted is one of these."""
+
+from transcription.models.chunk import Chunk
+from transcription.models.leases import Lease, LeasedWork
+from transcription.models.segment import Segment
+from transcription.models.speech_model import SpeechModel
+from transcription.models.token import ApiToken
+from transcription.models.transcription import Transcription
+from transcription.models.worker import Worker
+
+__all__ = [
+    "ApiToken",
+    "Chunk",
+    "Lease",
+    "LeasedWork",
+    "Segment",
+    "SpeechModel",
+    "Transcription",
+    "Worker",
+]

@@ -1,0 +1,62 @@
+"""The unit of recognition: a stretch of speech of one recording."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from transcription.models.leases import LeasedQuerySet, LeasedWork, lease_index
+from transcription.models.transcription import Transcription
+
+
+class Chunk(LeasedWork):
+    """A stretch of speech between two silences, recognised in one go.
+
+    Chunks of one recording never overlap and are ordered by ``start_sample``; stretches without
+    speech have none. A chunk that failed is a gap in the text, which the recording says.
+    """
+
+    transcription = models.ForeignKey(
+        Transcription, on_delete=models.CASCADE, related_name="chunks"
+    )
+    start_sample = models.PositiveBigIntegerField()
+    """First sample of the chunk in the work file, at 16 kHz."""
+    end_sample = models.PositiveBigIntegerField()
+    """One past the last."""
+    model_name = models.CharField(max_length=100)
+    """The SpeechModel that is to recognise it."""
+
+    text = models.TextField(blank=True, default="")
+    """As the engine wrote it."""
+    language = models.CharField(max_length=10, blank=True, default="")
+    language_probability = models.FloatField(null=True, default=None)
+    segments = models.JSONField(default=list)
+    """The engine's segments: start, end (seconds from the start of the recording), text, …"""
+    finish_reason = models.CharField(max_length=12, blank=True, default="")
+    weights_digest = models.CharField(max_length=64, blank=True, default="")
+    """Digest of the weights and options that wrote the text."""
+    engine_seconds = models.FloatField(default=0.0)
+
+    objects = LeasedQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["transcription", "start_sample"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["transcription", "start_sample"], name="chunk_starts_once"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(end_sample__gt=models.F("start_sample")),
+                name="chunk_has_samples",
+            ),
+        ]
+        indexes = [
+            *lease_index("chunk"),
+            models.Index(fields=["transcription", "state"], name="chunk_by_state"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.transcription_id} from sample {self.start_sample}"
+
+    @property
+    def duration_seconds(self) -> float:
+        return (self.end_sample - self.start_sample) / 16_000

@@ -1,0 +1,129 @@
+"""One recording on its way to text."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from transcription.models.leases import LeasedQuerySet, LeasedWork, lease_index
+from transcription.models.speech_model import SpeechModel
+
+
+class Transcription(LeasedWork):
+    """A recording, what became of it, and its text.
+
+    As a leased row it is the work of its current ``step``: *prepare* (decode and split) and
+    *finish* (join). While its chunks are recognised the row itself waits for nobody.
+    """
+
+    class Status(models.TextChoices):
+        QUEUED = "queued"
+        PROCESSING = "processing"
+        COMPLETED = "completed"
+        FAILED = "failed"
+        CANCELLED = "cancelled"
+
+    class Step(models.TextChoices):
+        PREPARE = "prepare"
+        RECOGNISE = "recognise"
+        FINISH = "finish"
+        OVER = "over"
+
+    #: Statuses that nothing but a person's wish changes any more.
+    FINAL = (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        # Deleting an account must never silently delete recordings.
+        on_delete=models.PROTECT,
+        related_name="transcriptions",
+        null=True,
+        blank=True,
+    )
+    title = models.CharField(max_length=200, blank=True, default="")
+    request_id = models.CharField(max_length=64, blank=True, default="", editable=False)
+
+    # --- the recording
+    audio = models.FileField(max_length=200, blank=True, editable=False)
+    file_name = models.CharField(max_length=255, blank=True, default="")
+    """The name that the client gave; shown to people, never used as a path."""
+    size_bytes = models.PositiveBigIntegerField(default=0, editable=False)
+    sha256 = models.CharField(max_length=64, blank=True, default="", editable=False)
+    content_type = models.CharField(max_length=100, blank=True, default="", editable=False)
+    """From the content of the file, never from its name or a header."""
+    expected_seconds = models.FloatField(null=True, default=None, editable=False)
+    """Duration as the file's header declares it; only a guess for the progress."""
+    duration_seconds = models.FloatField(null=True, default=None, editable=False)
+    """True duration, from the decoded samples; null until they are decoded."""
+
+    # --- what was asked
+    language_hint = models.CharField(max_length=10, blank=True, default="")
+    prompt = models.TextField(blank=True, default="")
+    requested_model = models.CharField(max_length=100, blank=True, default="")
+    """Name of a SpeechModel; empty: chosen by the routing."""
+
+    # --- how it stands
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.QUEUED)
+    step = models.CharField(
+        max_length=10, choices=Step.choices, default=Step.PREPARE, editable=False
+    )
+    error_code = models.CharField(max_length=50, blank=True, default="", editable=False)
+    error_message = models.TextField(blank=True, default="", editable=False)
+    warnings = models.JSONField(default=list, blank=True, editable=False)
+    """Stable codes: no_speech, partial_audio, partial_text."""
+    speech_seconds = models.FloatField(null=True, default=None, editable=False)
+    """Summed duration of all chunks; null until the recording is split."""
+    processed_seconds = models.FloatField(default=0.0, editable=False)
+    """Summed duration of the chunks that are recognised or given up."""
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True, default=None, editable=False)
+    completed_at = models.DateTimeField(null=True, default=None, editable=False)
+
+    # --- what came out
+    model = models.ForeignKey(
+        SpeechModel, on_delete=models.SET_NULL, null=True, blank=True, editable=False
+    )
+    model_name = models.CharField(max_length=100, blank=True, default="", editable=False)
+    """Kept when the model's row is gone."""
+    language = models.CharField(max_length=10, blank=True, default="")
+    """Code of the language that most of the speech is in; empty: no speech."""
+    text = models.TextField(blank=True, default="")
+    engine_seconds = models.FloatField(default=0.0, editable=False)
+
+    objects = LeasedQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        indexes = [
+            *lease_index("transcription"),
+            models.Index(fields=["owner", "-created_at"], name="transcription_by_owner"),
+            models.Index(fields=["-created_at", "-id"], name="transcription_newest"),
+            models.Index(
+                fields=["status"],
+                condition=Q(status__in=["queued", "processing"]),
+                name="transcription_active",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title or self.file_name or str(self.id)
+
+    @property
+    def is_final(self) -> bool:
+        return self.status in self.FINAL
+
+    @property
+    def progress(self) -> float:
+        """Share of the recording that is recognised, 0 to 1, for any status."""
+        if self.status == self.Status.COMPLETED:
+            return 1.0
+        # While the recording is being split, what the file's header says is the best guess.
+        total = self.speech_seconds or self.expected_seconds
+        if not total:
+            return 0.0
+        # 1 is said only of a completed one.
+        return round(min(self.processed_seconds / total, 0.99), 4)

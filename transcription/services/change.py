@@ -1,0 +1,89 @@
+"""What a person may ask of a transcription that is there: cancel, retry."""
+
+from __future__ import annotations
+
+import logging
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from transcription.models import Chunk, LeasedWork, Transcription
+from transcription.services import bell
+from transcription.services.errors import ServiceError
+
+logger = logging.getLogger(__name__)
+State = LeasedWork.State
+
+
+def cancel(row: Transcription) -> None:
+    """Stop the work at once and keep what is there.
+
+    Chunks that wait are not started; what runs at this moment finds its lease gone and is
+    dropped. The text so far is joined by the finish step. Raises ``wrong_status`` when the
+    transcription is over.
+    """
+    with transaction.atomic():
+        changed = Transcription.objects.filter(
+            pk=row.pk, status__in=[Transcription.Status.QUEUED, Transcription.Status.PROCESSING]
+        ).update(
+            status=Transcription.Status.CANCELLED,
+            step=Transcription.Step.FINISH,
+            state=State.PENDING,
+            attempts=0,
+            lease_token=None,
+            lease_until=None,
+            leased_by="",
+            not_before=Now(),
+            completed_at=Now(),
+        )
+        if changed:
+            Chunk.objects.filter(
+                transcription=row.pk, state__in=[State.PENDING, State.LEASED]
+            ).update(state=State.CANCELLED, lease_token=None, lease_until=None, leased_by="")
+            bell.wake(bell.CHORES)
+    row.refresh_from_db()
+    if not changed:
+        raise ServiceError("wrong_status", status=row.status)
+    logger.info("Cancelled %s.", row.pk)
+
+
+def retry(row: Transcription) -> None:
+    """Start a failed or cancelled transcription again; chunks that are done are kept.
+
+    Raises ``wrong_status`` for any other, ``recording_missing`` when its audio is gone.
+    """
+    if not row.audio or not row.audio.storage.exists(row.audio.name):
+        raise ServiceError("recording_missing")
+    with transaction.atomic():
+        changed = Transcription.objects.filter(
+            pk=row.pk,
+            status__in=[Transcription.Status.FAILED, Transcription.Status.CANCELLED],
+        ).update(
+            status=Transcription.Status.QUEUED,
+            step=Transcription.Step.PREPARE,
+            state=State.PENDING,
+            attempts=0,
+            lease_token=None,
+            lease_until=None,
+            leased_by="",
+            not_before=Now(),
+            last_error="",
+            error_code="",
+            error_message="",
+            warnings=[],
+            text="",
+            language="",
+            completed_at=None,
+        )
+        if changed:
+            # Not pending yet: the preparing step revives them once their audio is decoded again.
+            Chunk.objects.filter(
+                transcription=row.pk, state__in=[State.FAILED, State.CANCELLED]
+            ).update(attempts=0, last_error="")
+            row.segments.all().delete()
+            bell.wake(bell.CHORES)
+            bell.wake(bell.ENGINE)
+    row.refresh_from_db()
+    if not changed:
+        raise ServiceError("wrong_status", status=row.status)
+    logger.info("Retrying %s.", row.pk)

@@ -1,0 +1,149 @@
+"""Every error that a caller can meet: a stable code, its number, its HTTP status, its words.
+
+The code is for programs, the number is the ``code`` of the transcribe route's envelope, the words
+say what is wrong and what to do. Codes and numbers are never reused or changed; both are
+documented in docs/errors.md, which a test compares with this table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrorKind:
+    """One row of the table."""
+
+    code: str
+    number: int
+    status: int
+    #: English words; translated when they are shown. ``{name}`` is filled from the details.
+    words: str
+
+
+def _kind(number: int, status: int, code: str, words: str) -> ErrorKind:
+    return ErrorKind(code=code, number=number, status=status, words=words)
+
+
+_T = gettext_noop
+_KINDS = [
+    # 1…: who asks, and how
+    _kind(1001, 401, "authentication_required", _T(
+        "No token was sent. Send the header 'Authorization: Token …' with a token of yours.")),
+    _kind(1002, 401, "invalid_token", _T(
+        "The token is unknown, revoked or expired. Create a new one and send that.")),
+    _kind(1003, 403, "permission_denied", _T(
+        "This token or account may not do that. Use one with the scope that it needs.")),
+    _kind(1004, 404, "not_found", _T("There is nothing at this address. Check the path and the id.")),
+    _kind(1005, 405, "method_not_allowed", _T(
+        "This address does not answer to this method. See the API page for those that it does.")),
+    _kind(1006, 429, "rate_limited", _T(
+        "Too many requests. Wait for the seconds in the Retry-After header, then try again.")),
+    _kind(1007, 415, "unsupported_media_type", _T(
+        "The body has a content type that this address does not read. "
+        "Send the file as multipart/form-data in the field 'file'.")),
+    _kind(1008, 400, "malformed_request", _T(
+        "The request could not be read. Check that the body is complete and well-formed.")),
+    _kind(1009, 406, "not_acceptable", _T(
+        "The answer cannot be given in the format that the Accept header asks for. Ask for JSON.")),
+    _kind(1010, 400, "invalid", _T("A field has a value that is not accepted: {detail}")),
+    _kind(1011, 403, "csrf_failed", _T(
+        "The session cookie came without its CSRF token. "
+        "Send the header X-CSRFToken, or use an API token instead of the session.")),
+    # 2…: the upload
+    _kind(2001, 400, "file_missing", _T(
+        "No file was sent. Send it as multipart/form-data in the field 'file'.")),
+    _kind(2002, 400, "empty_file", _T(
+        "The file is empty. Check that the recording was saved before it was sent.")),
+    _kind(2003, 413, "body_too_large", _T(
+        "The request is larger than {limit}. Send a shorter or more compressed recording.")),
+    _kind(2004, 400, "unknown_language", _T(
+        "The language '{value}' is not known. Send a code such as 'zh' or 'en', or leave it out.")),
+    _kind(2005, 400, "unknown_model", _T(
+        "The model '{value}' is not available. Available: {available}. Or leave it out.")),
+    _kind(2006, 400, "prompt_too_long", _T(
+        "The prompt has more than {limit} characters. Keep to the names and terms that matter.")),
+    _kind(2007, 507, "storage_full", _T(
+        "The service's disk is nearly full, so the file was not accepted. "
+        "Tell the operator, and try again later.")),
+    _kind(2008, 413, "body_too_large_without_token", _T(
+        "Without a valid token a request may be no larger than {limit}. "
+        "Send the header 'Authorization: Token …' with a token of yours.")),
+    _kind(2009, 413, "no_upload_here", _T(
+        "This address takes no file: a request to it may be no larger than {limit}. "
+        "Check the path.")),
+    # 3…: the recording
+    _kind(3001, 415, "not_audio", _T(
+        "The file is not a recording that can be read. "
+        "Send WAV, MP3, M4A, OGG, FLAC, WebM, AAC, Opus, AMR or a video with sound.")),
+    _kind(3002, 422, "no_audio_track", _T(
+        "The file has no sound track. Check the recording and send one with sound.")),
+    _kind(3003, 422, "audio_too_short", _T(
+        "The recording is shorter than a tenth of a second. Record for longer.")),
+    _kind(3004, 422, "audio_too_long", _T(
+        "The recording is longer than {limit}. Cut it into parts and send them one by one.")),
+    _kind(3005, 422, "damaged_audio", _T(
+        "Nothing in the file could be decoded. It may be cut off or damaged: send it again.")),
+    _kind(3006, 422, "decode_timeout", _T(
+        "Decoding the file took too long. Convert it to WAV, FLAC or MP3 and send that.")),
+    _kind(3007, 422, "decode_out_of_memory", _T(
+        "Decoding the file needs too much memory. Convert it to WAV, FLAC or MP3 and send that.")),
+    _kind(3008, 422, "decoder_crashed", _T(
+        "The decoder broke on this file. Convert it to WAV, FLAC or MP3 and send that.")),
+    # 4…: the work
+    _kind(4001, 500, "worker_crashed", _T(
+        "The worker broke on this recording several times. The recording is kept: "
+        "retry it, and tell the operator if it fails again.")),
+    _kind(4002, 500, "recognition_failed", _T(
+        "No part of the recording could be recognised. The recording is kept: "
+        "retry it, and tell the operator if it fails again.")),
+    _kind(4003, 503, "model_unavailable", _T(
+        "No model is ready to recognise this recording. Tell the operator; "
+        "a recording that was accepted is kept and goes on by itself.")),
+    _kind(4004, 409, "cancelled", _T("The transcription was cancelled. Send the file again.")),
+    _kind(4005, 500, "recording_missing", _T(
+        "The stored recording is no longer there. Send the file again.")),
+    _kind(4006, 409, "wrong_status", _T(
+        "That is not possible while the transcription is {status}.")),
+    # 5…: the service
+    _kind(5001, 202, "still_processing", _T(
+        "The recording is accepted and still being recognised. "
+        "Ask again at the link for the result; do not send it again.")),
+    _kind(5002, 503, "service_unavailable", _T(
+        "The service cannot work at the moment. Wait for the seconds in the Retry-After header, "
+        "then try again.")),
+    _kind(5003, 500, "internal_error", _T(
+        "The service made a mistake. Tell the operator the request id {request_id}.")),
+]  # fmt: skip
+
+ERRORS: dict[str, ErrorKind] = {kind.code: kind for kind in _KINDS}
+
+
+class ServiceError(Exception):
+    """A refusal or failure that the caller is told, by its stable code."""
+
+    def __init__(self, code: str, **details: object) -> None:
+        self.kind = ERRORS[code]
+        self.details = details
+        super().__init__(self.kind.words.format_map(_Details(details)))
+
+    @property
+    def code(self) -> str:
+        return self.kind.code
+
+    def words(self) -> str:
+        """Return the message in the language that is active now."""
+        return message_of(self.code, **self.details)
+
+
+class _Details(dict[str, object]):
+    def __missing__(self, key: str) -> str:
+        return f"{{{key}}}"
+
+
+def message_of(code: str, **details: object) -> str:
+    """Return the words of an error in the language that is active now."""
+    return str(_(ERRORS[code].words)).format_map(_Details(details))

@@ -1,0 +1,133 @@
+"""Accepting a recording: from here on it cannot be lost."""
+
+from __future__ import annotations
+
+import logging
+import os
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+
+from transcription.audio.sniff import sniff
+from transcription.models import SpeechModel, Transcription
+from transcription.services import bell
+from transcription.services.errors import ServiceError
+from transcription.text.languages import UnknownLanguage, normalise_code
+
+logger = logging.getLogger(__name__)
+
+MAX_PROMPT_CHARACTERS = 2_000
+UNKNOWN_CONTENT = ("bin", "application/octet-stream")
+
+
+@dataclass(frozen=True, kw_only=True)
+class IncomingFile:
+    """A received file in ``INCOMING_DIR``: complete, written through to the disk."""
+
+    path: Path
+    #: As the client named it; for people only.
+    file_name: str
+    size_bytes: int
+    #: Hexadecimal, of the whole content.
+    sha256: str
+    #: The first kilobytes of the content.
+    head: bytes
+
+
+def submit(
+    upload: IncomingFile,
+    *,
+    owner: User | None,
+    language_hint: str = "",
+    prompt: str = "",
+    requested_model: str = "",
+    title: str = "",
+    request_id: str = "",
+) -> Transcription:
+    """Take the file over, make its row durable and wake the workers.
+
+    When this returns, file and row are on the disk. Raises ``ServiceError`` for what the caller
+    must change (empty_file, unknown_language, unknown_model, prompt_too_long); then the file
+    still lies where it was and belongs to the caller. The content is judged by the decoder, not
+    here: no code that may break on hostile bytes runs in a web process.
+    """
+    if upload.size_bytes == 0:
+        raise ServiceError("empty_file")
+    if len(prompt) > MAX_PROMPT_CHARACTERS:
+        raise ServiceError("prompt_too_long", limit=MAX_PROMPT_CHARACTERS)
+    language = _language(language_hint)
+    model_name = _model(requested_model)
+
+    guess = sniff(upload.head)
+    extension, content_type = (guess.extension, guess.content_type) if guess else UNKNOWN_CONTENT
+    row_id = uuid.uuid4()
+    name = f"audio/{timezone.now():%Y/%m/%d}/{row_id}.{extension.lstrip('.')}"
+    stored = settings.MEDIA_ROOT / name
+    _move_durably(upload.path, stored)
+    row = Transcription(
+        id=row_id,
+        owner=owner,
+        title=title,
+        request_id=request_id,
+        audio=name,
+        file_name=upload.file_name[:255],
+        size_bytes=upload.size_bytes,
+        sha256=upload.sha256,
+        content_type=content_type,
+        language_hint=language,
+        prompt=prompt,
+        requested_model=model_name,
+    )
+    try:
+        with transaction.atomic():
+            row.save(force_insert=True)
+            bell.wake(bell.CHORES)
+            # Its worker gets up while the file is being decoded.
+            bell.wake(bell.ENGINE)
+    except BaseException:
+        # Not accepted, so the file is the caller's again.
+        stored.rename(upload.path)
+        raise
+    logger.info("Accepted %s: %s, %d bytes.", row.id, content_type, upload.size_bytes)
+    return row
+
+
+def _language(hint: str) -> str:
+    try:
+        return normalise_code(hint) or ""
+    except UnknownLanguage as error:
+        raise ServiceError("unknown_language", value=hint) from error
+
+
+def _model(name: str) -> str:
+    name = name.strip()
+    if name in {"", "auto"}:
+        return ""
+    enabled = list(SpeechModel.objects.filter(enabled=True).values_list("name", flat=True))
+    if name not in enabled:
+        raise ServiceError("unknown_model", value=name, available=", ".join(["auto", *enabled]))
+    return name
+
+
+def _move_durably(source: Path, target: Path) -> None:
+    """Rename within the file system; a power cut after this leaves the file in place."""
+    missing = [parent for parent in target.parents if not parent.exists()]
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    source.rename(target)
+    # A new directory is only there once its parent's entry for it is written.
+    for directory in [target.parent, *(made.parent for made in missing)]:
+        fsync_directory(directory)
+
+
+def fsync_directory(directory: Path) -> None:
+    """Write a directory's entries through to the disk."""
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

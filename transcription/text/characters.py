@@ -1,0 +1,71 @@
+"""What kind of sign a character is: the few questions that joining and line breaking ask."""
+
+from __future__ import annotations
+
+import unicodedata
+
+#: First and last code point of the scripts whose words follow each other without a space.
+_UNSPACED_RANGES = (
+    (0x0E00, 0x0EFF),  # Thai, Lao
+    (0x0F00, 0x0FFF),  # Tibetan
+    (0x1000, 0x109F),  # Burmese
+    (0x1780, 0x17FF),  # Khmer
+    (0x2E80, 0x2FDF),  # radicals
+    (0x3005, 0x3007),  # 々〆〇
+    (0x3021, 0x3029),  # Suzhou numerals
+    (0x3031, 0x303C),  # kana repeat marks and the like
+    (0x3041, 0x30FF),  # Hiragana, Katakana
+    (0x3100, 0x312F),  # Bopomofo
+    (0x31A0, 0x31FF),  # Bopomofo and Katakana extensions
+    (0x3400, 0x4DBF),  # Han
+    (0x4E00, 0x9FFF),
+    (0xF900, 0xFAFF),
+    (0xFF66, 0xFF9F),  # half-width Katakana
+    (0x20000, 0x323AF),  # Han of the later extensions
+)
+
+
+def is_unspaced_script(character: str) -> bool:
+    """Whether the character belongs to a script that puts no space between words."""
+    point = ord(character)
+    return any(first <= point <= last for first, last in _UNSPACED_RANGES)
+
+
+def is_han_or_kana(character: str) -> bool:
+    """Whether the character is one of Chinese or Japanese: as wide as it is high."""
+    return is_unspaced_script(character) and ord(character) >= 0x2E80
+
+
+def is_full_width_mark(character: str) -> bool:
+    """Whether the character is a mark that brings its own space: "，", "。", "「", "！"…"""
+    return (
+        unicodedata.category(character)[0] in "PS"
+        and unicodedata.east_asian_width(character) in "WF"
+    )
+
+
+def is_letter_or_digit(character: str) -> bool:
+    """Whether the character is part of a word or a number in any script."""
+    return unicodedata.category(character)[0] in "LMN"
+
+
+def space_between(left: str, right: str, language: str | None) -> str:
+    """What stands between two neighbouring stretches of text: "" or one space.
+
+    ``left`` ends and ``right`` begins with a visible character. The two characters decide, not
+    the language: a Chinese file may have English in it, and an English one Chinese.
+
+    - Between two signs of a script without spaces there is none, except for Han in Korean.
+    - A full-width mark has its space inside.
+    - A Latin word beside Chinese or Japanese gets a space ("用 Python 写"), a number does not
+      ("共3个"), as the engines write it themselves.
+    """
+    end, start = left[-1], right[0]
+    if is_full_width_mark(end) or is_full_width_mark(start):
+        return ""
+    end_unspaced, start_unspaced = is_unspaced_script(end), is_unspaced_script(start)
+    if end_unspaced and start_unspaced:
+        return " " if language == "ko" else ""
+    if (end_unspaced and start.isdigit()) or (start_unspaced and end.isdigit()):
+        return ""
+    return " "

@@ -1,0 +1,245 @@
+"""From a stored recording to chunks: decodes it in the sandbox and splits it at silence."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass, field
+
+from django.conf import settings
+from django.db import Error as DatabaseError
+from django.db import transaction
+from django.db.models import F, Q, Sum
+from django.db.models.functions import Now
+
+from asr_project.logs import request_id
+from transcription.audio.decode import DecodeLimits, Decoder, Decoding
+from transcription.audio.errors import AudioError
+from transcription.audio.split import Span, Splitter
+from transcription.audio.workfile import WorkFileWriter
+from transcription.engines.base import SAMPLE_RATE_HZ
+from transcription.models import Chunk, LeasedWork, SpeechModel, Transcription
+from transcription.models.leases import in_seconds, max_attempts, pause_seconds
+from transcription.services import bell
+from transcription.services.errors import ERRORS, ServiceError, message_of
+from transcription.services.routing import choose, enabled_candidates
+from transcription.work.paths import work_file
+from transcription.work.progress import advance
+from transcription.work.runtime import Runtime
+
+logger = logging.getLogger(__name__)
+State, Status, Step = LeasedWork.State, Transcription.Status, Transcription.Step
+
+#: Pause after an error of the disk or the database, which costs no attempt.
+INFRASTRUCTURE_PAUSE_SECONDS = 5.0
+#: Pause when no model is enabled that could recognise the recording.
+NO_MODEL_PAUSE_SECONDS = 15.0
+#: Longest that a preparation may take: 6 hours of audio decode in minutes.
+LIMIT_SECONDS = 3_600.0
+
+
+class LeaseLost(Exception):
+    """The recording was cancelled or taken over while it was worked on."""
+
+
+class SplitChanged(Exception):
+    """Chunks of an earlier attempt do not fit those of this one."""
+
+
+@dataclass
+class _Local(threading.local):
+    decoder: Decoder | None = field(default=None)
+
+
+_local = _Local()
+
+
+def _decoder() -> Decoder:
+    """Return this thread's decoder, whose sandboxed child stands by."""
+    if _local.decoder is None:
+        _local.decoder = Decoder(DecodeLimits(max_duration_seconds=settings.MAX_DURATION_SECONDS))
+    return _local.decoder
+
+
+def stand_by() -> None:
+    """Start the sandbox before the first recording comes, which would wait for it."""
+    _decoder()
+
+
+def prepare(row: Transcription, runtime: Runtime) -> None:
+    """Decode and split a claimed recording; every outcome is written to its row."""
+    with (
+        request_id(row.request_id),
+        runtime.keeper.holding([row], limit_seconds=LIMIT_SECONDS),
+    ):
+        try:
+            _prepare(row)
+        except LeaseLost:
+            logger.info("%s was cancelled or taken over; its preparation stops.", row.pk)
+        except AudioError as error:
+            if error.retryable and row.attempts < max_attempts():
+                logger.warning("Decoding %s broke off, trying again: %s", row.pk, error)
+                row.finish(
+                    State.PENDING,
+                    not_before=in_seconds(pause_seconds(row.attempts)),
+                    last_error=str(error),
+                )
+            else:
+                limit = f"{settings.MAX_DURATION_SECONDS / 3600:g} h"
+                fail(row, error.code, str(error), limit=limit)
+        except ServiceError as error:
+            fail(row, error.code, str(error), **error.details)
+        except (OSError, DatabaseError) as error:
+            logger.exception("%s is handed back: disk or database fails.", row.pk)
+            row.hand_back(error=str(error), pause_seconds=INFRASTRUCTURE_PAUSE_SECONDS)
+
+
+def fail(row: Transcription, code: str, detail: str, **details: object) -> None:
+    """End a claimed transcription as failed; what waits of it is not started any more."""
+    message = ERRORS[code].words if not details else message_of(code, **details)
+    with transaction.atomic():
+        failed = row.finish(
+            State.FAILED,
+            step=Step.OVER,
+            status=Status.FAILED,
+            error_code=code,
+            error_message=message,
+            last_error=detail,
+            completed_at=Now(),
+        )
+        if failed:
+            Chunk.objects.filter(
+                transcription=row.pk, state__in=[State.PENDING, State.LEASED]
+            ).update(state=State.CANCELLED, lease_token=None, lease_until=None, leased_by="")
+    if failed:
+        work_file(row.pk).unlink(missing_ok=True)
+        logger.warning("%s failed with %s: %s", row.pk, code, detail)
+
+
+def _prepare(row: Transcription) -> None:
+    if not row.audio or not row.audio.storage.exists(row.audio.name):
+        raise ServiceError("recording_missing")
+    if not row.note(status=Status.PROCESSING, started_at=row.started_at or Now()):
+        raise LeaseLost
+    with _decoder().decode(row.audio.path) as decoding:
+        model = _model_for(row, decoding.info.declared_duration_seconds)
+        if model is None:
+            row.hand_back(error="no model", pause_seconds=NO_MODEL_PAUSE_SECONDS)
+            logger.error("No model is enabled for %s; it waits for one.", row.pk)
+            return
+        if not row.note(
+            model=model,
+            model_name=model.name,
+            expected_seconds=decoding.info.declared_duration_seconds,
+            # A repeated preparation starts its count at what is done.
+            processed_seconds=_done_seconds(row),
+        ):
+            raise LeaseLost
+        try:
+            _split(row, model, decoding)
+        except SplitChanged:
+            logger.warning("%s is split otherwise than before; its chunks start over.", row.pk)
+            with transaction.atomic():
+                Chunk.objects.filter(transcription=row.pk).delete()
+                row.hand_back(error="split anew")
+            bell.wake(bell.CHORES)
+
+
+def _model_for(row: Transcription, seconds: float | None) -> SpeechModel | None:
+    """Return the model to use; a recording in progress stays with the one it has."""
+    if row.model is not None and row.model.enabled and row.chunks.exists():
+        return row.model
+    name = choose(
+        enabled_candidates(),
+        requested=row.requested_model,
+        language=row.language_hint,
+        seconds=seconds,
+    )
+    return SpeechModel.objects.filter(name=name).first() if name else None
+
+
+def _split(row: Transcription, model: SpeechModel, decoding: Decoding) -> None:
+    splitter = Splitter(max_chunk_seconds=model.chunk_seconds)
+    writer = _ChunkWriter(row, model.name)
+    with WorkFileWriter(work_file(row.pk)) as file:
+        for block in decoding:
+            # The samples first: a chunk's row promises that its audio can be read.
+            file.append(block)
+            writer.add(splitter.feed(block), file.sample_count)
+        writer.add(splitter.finish(), file.sample_count)
+    report = decoding.report
+    with transaction.atomic():
+        ended = row.finish(
+            step=Step.RECOGNISE,
+            attempts=0,
+            duration_seconds=report.duration_seconds,
+            speech_seconds=_chunk_seconds(row),
+            warnings=list(report.warnings),
+            last_error="",
+        )
+        if not ended:
+            raise LeaseLost
+        if advance(row.pk):
+            # Silence, or everything was recognised while the end was still being decoded.
+            bell.wake(bell.CHORES)
+
+
+class _ChunkWriter:
+    """Enters spans as chunks, knowing those of earlier attempts at the same recording."""
+
+    def __init__(self, row: Transcription, model_name: str) -> None:
+        self._row = row
+        self._model_name = model_name
+        spans = sorted(row.chunks.values_list("start_sample", "end_sample"))
+        self._earlier_starts = {start for start, _end in spans}
+        self._earlier = spans
+        self._told_samples = 0
+
+    def add(self, spans: list[Span], decoded_samples: int) -> None:
+        """Enter the chunks and wake the engine; raises ``LeaseLost`` if the row is gone."""
+        fresh = [span for span in spans if span.start_sample not in self._earlier_starts]
+        for span in fresh:
+            if any(
+                start < span.end_sample and end > span.start_sample for start, end in self._earlier
+            ):
+                raise SplitChanged
+        if not spans and decoded_samples - self._told_samples < 60 * SAMPLE_RATE_HZ:
+            return
+        self._told_samples = decoded_samples
+        with transaction.atomic():
+            # Also how a cancelled recording is noticed in the midst of a long silence.
+            if not self._row.note(step=Step.PREPARE):
+                raise LeaseLost
+            Chunk.objects.bulk_create(
+                Chunk(
+                    transcription=self._row,
+                    start_sample=span.start_sample,
+                    end_sample=span.end_sample,
+                    model_name=self._model_name,
+                )
+                for span in fresh
+            )
+            if self._earlier:
+                self._revive(decoded_samples)
+            if spans:
+                bell.wake(bell.ENGINE)
+
+    def _revive(self, decoded_samples: int) -> None:
+        """Let chunks that a person's retry asked for again be claimed, now that they have audio."""
+        Chunk.objects.filter(
+            Q(state=State.FAILED) | Q(state=State.CANCELLED),
+            transcription=self._row.pk,
+            attempts=0,
+            end_sample__lte=decoded_samples,
+        ).update(state=State.PENDING, model_name=self._model_name, not_before=Now())
+
+
+def _chunk_seconds(row: Transcription, **which: object) -> float:
+    total = row.chunks.filter(**which).aggregate(samples=Sum(F("end_sample") - F("start_sample")))[
+        "samples"
+    ]
+    return (total or 0) / SAMPLE_RATE_HZ
+
+
+def _done_seconds(row: Transcription) -> float:
+    return _chunk_seconds(row, state=State.DONE)
