@@ -32,7 +32,7 @@ INCOMING_DIR = DATA_DIR / "incoming"  # bodies on their way in; same file system
 WORK_DIR = DATA_DIR / "work"  # decoded audio of files in progress
 LOG_DIR = DATA_DIR / "logs"
 RUN_DIR = DATA_DIR / "run"  # locks, sockets, stop flags
-for directory in (DATA_DIR, MEDIA_ROOT, INCOMING_DIR, WORK_DIR, LOG_DIR, RUN_DIR):
+for directory in (DATA_DIR, MEDIA_ROOT, INCOMING_DIR, WORK_DIR, LOG_DIR, RUN_DIR, DATA_DIR / "static"):
     # 0700: recordings are nobody else's business on a shared machine.
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
@@ -108,12 +108,13 @@ INSTALLED_APPS = [
     "django_q",
 ]
 MIDDLEWARE = [
-    # "transcription.web.request_log.RequestLogMiddleware",
+    "transcription.web.request_log.RequestLogMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "transcription.web.static.StaticFilesMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
+    "transcription.api.errors.refused_body_middleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -193,6 +194,19 @@ STATIC_ROOT = DATA_DIR / "static"
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 
+# --- serving ----------------------------------------------------------------------------------
+
+HOST = env.text("ASR_HOST", "127.0.0.1", "Address that the service listens on.")
+PORT = env.integer("ASR_PORT", 8000, "Port that the service listens on; 0: any free one.", high=65535)
+STOP_SECONDS = env.number(
+    "ASR_STOP_SECONDS", 30, "How long a stop waits for what is running before it kills.", low=1
+)
+RESTART_LIMIT_SECONDS = env.number(
+    "ASR_RESTART_LIMIT_SECONDS",
+    30,
+    "Longest pause before a process that keeps dying is started again.",
+)
+
 # --- uploads ----------------------------------------------------------------------------------
 
 MAX_UPLOAD_BYTES = (
@@ -226,7 +240,7 @@ FILE_UPLOAD_HANDLERS = ["transcription.web.uploads.DurableUploadHandler"]
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "transcription.api.authentication.TokenAuthentication",
-        "rest_framework.authentication.SessionAuthentication",
+        "transcription.api.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["transcription.api.authentication.ScopePermission"],
     "DEFAULT_RENDERER_CLASSES": [
@@ -329,7 +343,8 @@ Q_CLUSTER: dict[str, Any] = {
 
 #: Name of the log file of this process; the launcher sets it for the processes that it starts.
 PROCESS_ROLE = os.environ.get("ASR_PROCESS_ROLE", "manage")
-#: Name of the cluster that this process belongs to ("engine-0", "chores"): holder of its leases.
+#: Cluster that this process belongs to and which start of it, as "engine-0@5f2a91c0": the name
+#: under which it holds leases, and under which the launcher releases them.
 CLUSTER = os.environ.get("ASR_CLUSTER", "")
 LOG_LEVEL = env.choice(
     "ASR_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"), "Least level that is logged."

@@ -232,9 +232,7 @@ def _rattle_clip(random: np.random.Generator, lexicon: Lexicon) -> ToneClip:
     )
 
 
-def _sentences(
-    random: np.random.Generator, lexicon: Lexicon, *, max_words: int
-) -> list[list[int]]:
+def _sentences(random: np.random.Generator, lexicon: Lexicon, *, max_words: int) -> list[list[int]]:
     total = int(random.integers(1, 1 + (max_words if random.random() < 0.3 else 8)))
     total = min(total, max_words)
     # Words that have two spellings come twice as often as the others.
@@ -299,9 +297,7 @@ def _synthesise(
     ).astype(np.float32)
 
 
-def _tone(
-    random: np.random.Generator, pitch_hz: float, voice: Voice
-) -> npt.NDArray[np.float64]:
+def _tone(random: np.random.Generator, pitch_hz: float, voice: Voice) -> npt.NDArray[np.float64]:
     seconds = np.arange(round(random.uniform(0.10, 0.13) * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
     wave = np.sin(2 * np.pi * pitch_hz * seconds)
     for hum_hz in HUMS_HZ[voice]:

@@ -103,10 +103,8 @@ def train(
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         schedule.step()
-        if step % 100 == 0:
-            logger.info(
-                "step %d: loss %.4f, %.0f s", step, loss.item(), time.monotonic() - started
-            )
+        if step % 50 == 0:
+            logger.info("step %d: loss %.4f, %.0f s", step, loss.item(), time.monotonic() - started)
     model.eval()
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.models import User
 from rest_framework import authentication, exceptions, permissions
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from transcription.models import ApiToken, Transcription
 from transcription.services import tokens
 from transcription.services.errors import ServiceError
+
+if TYPE_CHECKING:
+    # rest_framework.views itself loads this module, by its settings.
+    from rest_framework.views import APIView
 
 Scope = ApiToken.Scope
 

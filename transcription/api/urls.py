@@ -1,5 +1,36 @@
 """Addresses of the API."""
 
-from django.urls import URLPattern, URLResolver
+from __future__ import annotations
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from django.urls import URLPattern, URLResolver, include, path
+from rest_framework import routers
+
+from transcription.api.transcribe import TranscribeView
+from transcription.api.transcriptions import TranscriptionViewSet
+from transcription.web.health import health
+
+
+class Router(routers.DefaultRouter):
+    """Routes with a last slash, and a root page; no second address with a format's suffix."""
+
+    include_format_suffixes = False
+
+
+router = Router()
+router.register("transcriptions", TranscriptionViewSet, basename="transcription")
+
+# Who leaves the last slash out and posts would be redirected, and lose the recording on the way.
+# These have no name of their own in links.
+slashless = routers.SimpleRouter(trailing_slash=False)
+slashless.register("transcriptions", TranscriptionViewSet, basename="transcription-slashless")
+
+transcribe = TranscribeView.as_view()
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("health", health, name="health"),
+    path("health/", health),
+    path("api/v1/transcribe", transcribe, name="transcribe"),
+    path("api/v1/transcribe/", transcribe),
+    path("api/v1/", include(router.urls)),
+    path("api/v1/", include(slashless.urls)),
+    path("api/v1/login/", include("rest_framework.urls")),
+]

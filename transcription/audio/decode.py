@@ -42,8 +42,6 @@ logger = logging.getLogger(__name__)
 
 #: In DecodeReport.warnings: some of the recording is missing from the samples.
 PARTIAL_AUDIO: Final = "partial_audio"
-#: See decode_child, which this process does not import: it would load FFmpeg.
-EXIT_OUT_OF_MEMORY: Final = 86
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,6 +191,7 @@ class Decoding:
         self._waited_seconds = 0.0
         self._samples = 0
         self._report: DecodeReport | None = None
+        self._printed = ""
 
     @property
     def report(self) -> DecodeReport:
@@ -314,12 +313,13 @@ class Decoding:
         status = self._end(kill=False)
         if status is None:
             return AudioError(
-                "decoder_crashed", "The decoder has been ended from outside. It will be tried again."
+                "decoder_crashed",
+                "The decoder has been ended from outside. It will be tried again.",
             )
         number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
         if number == signal.SIGXCPU:
             return _took_too_long()
-        if os.WIFEXITED(status) and os.WEXITSTATUS(status) == EXIT_OUT_OF_MEMORY:
+        if os.WIFEXITED(status) and os.WEXITSTATUS(status) == wire.EXIT_OUT_OF_MEMORY:
             return AudioError(
                 "decode_out_of_memory",
                 f"Decoding the file takes more than {self._limits.memory_bytes >> 20} MiB of "

@@ -26,14 +26,13 @@ import socket
 import time
 from typing import Any
 
-from transcription.audio import demux, wire
+from transcription.audio import pump, wire
 from transcription.audio.errors import AudioError
+from transcription.audio.resample import Samples
 
 MAX_MESSAGE_BYTES = 4096
 #: How long a decoder that has closed its pipe is given to end by itself.
 END_GRACE_SECONDS = 1.0
-#: Exit status that says "no memory" when not even a message about it could be sent.
-EXIT_OUT_OF_MEMORY = 86
 
 _PR_SET_PDEATHSIG = 1
 
@@ -44,7 +43,7 @@ def main(control_fd: int, parent_pid: int) -> None:
     # A Ctrl-C in the terminal is the worker's to handle: it ends us by closing the socket.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    demux.warm_up()
+    pump.warm_up()
     gc.collect()
     gc.freeze()
     host_pid, pid = os.getpid(), 0
@@ -103,9 +102,7 @@ def restrict(*, memory_bytes: int, cpu_seconds: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
 
 
-def _decode_and_exit(
-    audio_fd: int, pipe_fd: int, request: dict[str, Any], host_pid: int
-) -> None:
+def _decode_and_exit(audio_fd: int, pipe_fd: int, request: dict[str, Any], host_pid: int) -> None:
     status = 1
     try:
         die_with_parent(host_pid)
@@ -115,7 +112,7 @@ def _decode_and_exit(
     except BrokenPipeError:
         status = 0  # nobody wants the rest
     except MemoryError:
-        status = EXIT_OUT_OF_MEMORY
+        status = wire.EXIT_OUT_OF_MEMORY
     except BaseException as error:
         # Nothing may unwind into the host's loop in this fork. The parent logs what is printed.
         os.write(2, f"{type(error).__name__}: {error}\n".encode())
@@ -129,20 +126,20 @@ def _decode(audio_fd: int, pipe_fd: int, request: dict[str, Any]) -> None:
         while view:
             view = view[os.write(pipe_fd, view) :]
 
-    def send_samples(samples: demux.Samples) -> None:
+    def send_samples(samples: Samples) -> None:
         payload = samples.astype("<i2", copy=False).tobytes()
         send(wire.HEADER.pack(wire.SAMPLES, len(payload)))
         send(memoryview(payload))
 
-    decoding = demux.Decoding(
+    pumping = pump.Pump(
         min_duration_seconds=request["min_duration_seconds"],
         max_duration_seconds=request["max_duration_seconds"],
         on_info=lambda info: send(wire.pack_json(wire.INFO, info)),
         on_samples=send_samples,
     )
     try:
-        with open(audio_fd, "rb", buffering=0) as file:  # noqa: PTH123 (a descriptor, not a path)
-            report = decoding.run(file, os.fstat(audio_fd).st_size)
+        with open(audio_fd, "rb", buffering=0) as file:
+            report = pumping.run(file, os.fstat(audio_fd).st_size)
         frame = wire.pack_json(wire.REPORT, report)
     except AudioError as error:
         frame = wire.pack_json(

@@ -25,13 +25,15 @@ class Downmixer:
     def fold(self, channels: npt.NDArray[np.int16]) -> npt.NDArray[np.int16]:
         """int16 of shape (channels, samples) -> int16 of shape (samples,)."""
         if channels.shape[0] == 1:
-            return channels[0]
+            mono: npt.NDArray[np.int16] = channels[0]
+            return mono
         signal = channels.astype(np.float32)
         if channels.shape[0] == 2 and channels.shape[1]:
             signal[1] *= self._weights(signal[0], signal[1])
         mean = np.rint(signal.mean(axis=0))
         # -(-32768) is one more than int16 holds.
-        return np.clip(mean, -32768, 32767).astype(np.int16)
+        folded: npt.NDArray[np.int16] = np.clip(mean, -32768, 32767).astype(np.int16)
+        return folded
 
     def _weights(
         self, left: npt.NDArray[np.float32], right: npt.NDArray[np.float32]

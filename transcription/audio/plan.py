@@ -13,8 +13,7 @@ Losing a word is worse than recognising some noise, so what may be speech counts
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -57,125 +56,124 @@ class WindowRange:
     end_window: int
 
 
+@dataclass(kw_only=True)
+class _Chunk:
+    """The chunk that is growing. Positions are window numbers of the recording."""
+
+    start: int
+    #: After the last window of speech so far.
+    speech_end: int
+    #: Whether the last window was speech.
+    speaking: bool = False
+    #: Pauses that are over: (first window, window of the speech after it).
+    pauses: list[tuple[int, int]] = field(default_factory=list)
+    #: (probability, level) of the windows from history_start on, for a hard cut.
+    history: list[tuple[float, float]] = field(default_factory=list)
+    history_start: int
+    speech_windows: int = 0
+    #: Whether it has enough speech to be recognised. What is cut off from such a chunk has, too.
+    worth_it: bool = False
+
+
 class Planner:
     """Takes windows as they come; gives every chunk as soon as nothing can change it."""
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
+        #: The window that comes next.
         self._now = 0
+        #: Where the last chunk ended: the next one begins no earlier.
         self._last_end = 0
-        self._open = False
+        self._chunk: _Chunk | None = None
 
     def feed(
         self, probabilities: npt.NDArray[np.float32], levels: npt.NDArray[np.float32]
     ) -> list[WindowRange]:
         """Probability of speech and RMS level of the next windows, both of shape (windows,)."""
-        chunks: list[WindowRange] = []
+        done: list[WindowRange] = []
         for probability, level in zip(probabilities.tolist(), levels.tolist(), strict=True):
-            chunks.extend(self._step(probability, level))
+            done.extend(self._step(probability, level))
             self._now += 1
-        return chunks
+        return done
 
     def finish(self) -> list[WindowRange]:
         """The recording ends after the windows fed so far."""
-        return self._close() if self._open else []
+        return self._close(self._chunk, self._now) if self._chunk is not None else []
 
-    def _step(self, probability: float, level: float) -> Iterable[WindowRange]:
-        policy = self._policy
-        if not self._open:
+    def _step(self, probability: float, level: float) -> list[WindowRange]:
+        policy, chunk, now = self._policy, self._chunk, self._now
+        if chunk is None:
             if probability < policy.speech_probability:
                 return []
-            self._begin_group()
-        speaking = probability >= policy.speech_probability or (
-            self._speaking and probability >= policy.silence_probability
+            start = max(self._last_end, now - policy.padding_windows)
+            chunk = self._chunk = _Chunk(start=start, speech_end=now, history_start=now)
+        done: list[WindowRange] = []
+        chunk.speaking = probability >= policy.speech_probability or (
+            chunk.speaking and probability >= policy.silence_probability
         )
-        cuts: list[WindowRange] = []
-        if speaking:
-            if self._now - self._speech_end >= policy.min_pause_windows:
-                self._pauses.append((self._speech_end, self._now))
-            while self._now + 1 - self._start > policy.max_windows:
-                cuts.extend(self._cut())
-            self._speech_end = self._now + 1
-            self._weigh(probability)
-        self._speaking = speaking
-        self._history.append((probability, level))
-        if self._now + 1 - self._speech_end >= policy.separating_windows:
-            cuts.extend(self._close())
-        return cuts
+        if chunk.speaking:
+            if now - chunk.speech_end >= policy.min_pause_windows:
+                chunk.pauses.append((chunk.speech_end, now))
+            while now + 1 - chunk.start > policy.max_windows:
+                done.extend(self._cut(chunk))
+            chunk.speech_end = now + 1
+            chunk.speech_windows += probability >= policy.speech_probability
+            chunk.worth_it = (
+                chunk.worth_it
+                or probability >= policy.certain_probability
+                or chunk.speech_windows >= policy.min_speech_windows
+            )
+        chunk.history.append((probability, level))
+        if now + 1 - chunk.speech_end >= policy.separating_windows:
+            done.extend(self._close(chunk, now + 1))
+        return done
 
-    def _begin_group(self) -> None:
-        self._open = True
-        self._start = max(self._last_end, self._now - self._policy.padding_windows)
-        self._speech_end = self._now
-        self._speaking = False
-        self._pauses: list[tuple[int, int]] = []
-        #: Probability and level from _history_start on: the open chunk's, for a hard cut.
-        self._history: list[tuple[float, float]] = []
-        self._history_start = self._now
-        self._speech_windows = 0
-        self._worth_it = False
+    def _close(self, chunk: _Chunk, known_windows: int) -> list[WindowRange]:
+        self._chunk = None
+        padded = chunk.speech_end + self._policy.padding_windows
+        return self._emit(chunk, min(padded, chunk.start + self._policy.max_windows, known_windows))
 
-    def _weigh(self, probability: float) -> None:
-        self._speech_windows += probability >= self._policy.speech_probability
-        self._worth_it = (
-            self._worth_it
-            or probability >= self._policy.certain_probability
-            or self._speech_windows >= self._policy.min_speech_windows
-        )
-
-    def _close(self) -> list[WindowRange]:
-        self._open = False
-        end = min(
-            self._speech_end + self._policy.padding_windows,
-            self._start + self._policy.max_windows,
-            self._now + 1 if self._now else 0,
-        )
-        return self._emit(end)
-
-    def _emit(self, end: int) -> list[WindowRange]:
+    def _emit(self, chunk: _Chunk, end: int) -> list[WindowRange]:
         self._last_end = end
-        if not self._worth_it:
+        if not chunk.worth_it:
             return []
-        return [WindowRange(start_window=self._start, end_window=end)]
+        return [WindowRange(start_window=chunk.start, end_window=end)]
 
-    def _cut(self) -> list[WindowRange]:
-        policy, limit = self._policy, self._start + self._policy.max_windows
-        half, quarter = policy.max_windows // 2, policy.max_windows // 4
-        pause = _longest_pause(self._pauses, self._start + half, limit) or _longest_pause(
-            self._pauses, self._start + quarter, self._start + half
+    def _cut(self, chunk: _Chunk) -> list[WindowRange]:
+        """Take the part before the best cut off the chunk."""
+        policy, limit = self._policy, chunk.start + self._policy.max_windows
+        half, quarter = chunk.start + policy.max_windows // 2, chunk.start + policy.max_windows // 4
+        pause = _longest_pause(chunk.pauses, half, limit) or _longest_pause(
+            chunk.pauses, quarter, half
         )
         if pause is None:
-            end = resume = self._hard_cut(limit)
+            end = resume = self._hard_cut(chunk, limit)
         else:
-            middle = (pause[0] + pause[1]) // 2
-            end = min(max(pause[0] + policy.padding_windows, 0), limit, middle)
-            if pause[1] - pause[0] >= 2 * policy.padding_windows:
-                end = min(pause[0] + policy.padding_windows, limit)
+            # A pause without room for the padding of both sides is shared in its middle.
+            end = min(pause[0] + policy.padding_windows, (pause[0] + pause[1]) // 2, limit)
             resume = max(end, pause[1] - policy.padding_windows)
-        chunks = self._emit(end)
-        self._start = resume
-        self._pauses = [later for later in self._pauses if later[0] >= resume]
-        drop = max(resume - self._history_start, 0)
-        self._history = self._history[drop:]
-        self._history_start += drop
-        return chunks
+        done = self._emit(chunk, end)
+        chunk.start = resume
+        chunk.pauses = [later for later in chunk.pauses if later[0] >= resume]
+        drop = max(resume - chunk.history_start, 0)
+        chunk.history = chunk.history[drop:]
+        chunk.history_start += drop
+        return done
 
-    def _hard_cut(self, limit: int) -> int:
+    def _hard_cut(self, chunk: _Chunk, limit: int) -> int:
         """The window to cut before: little speech, little sound, in the last third."""
         first = limit - self._policy.max_windows // 3
-        offset = first - self._history_start
-        window = np.array(self._history[offset : limit - self._history_start], dtype=np.float64)
-        loudest = window[:, 1].max()
-        cost = window[:, 0] + (window[:, 1] / loudest if loudest > 0 else 0.0)
+        recent = chunk.history[first - chunk.history_start : limit - chunk.history_start]
+        values = np.array(recent, dtype=np.float64)
+        loudest = values[:, 1].max()
+        cost = values[:, 0] + (values[:, 1] / loudest if loudest > 0 else 0.0)
         # Padding with the edges' own values keeps a cut from being drawn to them.
         padded = np.pad(cost, SMOOTH_WINDOWS // 2, mode="edge")
         smooth = np.convolve(padded, np.ones(SMOOTH_WINDOWS) / SMOOTH_WINDOWS, mode="valid")
         return first + int(smooth.argmin())
 
 
-def _longest_pause(
-    pauses: list[tuple[int, int]], first: int, last: int
-) -> tuple[int, int] | None:
+def _longest_pause(pauses: list[tuple[int, int]], first: int, last: int) -> tuple[int, int] | None:
     """The longest of the pauses that begin between first and last; of equals the latest."""
     inside = [pause for pause in pauses if first <= pause[0] <= last]
     return max(inside, key=lambda pause: (pause[1] - pause[0], pause[0]), default=None)

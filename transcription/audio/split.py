@@ -48,7 +48,9 @@ class Splitter:
         if self._finished:
             raise RuntimeError("this Splitter has been finished")
         if samples.dtype != np.int16 or samples.ndim != 1:
-            raise ValueError(f"int16 of shape (samples,) is needed: {samples.dtype} {samples.shape}")
+            raise ValueError(
+                f"int16 of shape (samples,) is needed: {samples.dtype} {samples.shape}"
+            )
         self._samples += len(samples)
         samples = np.concatenate([self._rest, samples])
         whole = len(samples) // WINDOW_SAMPLES * WINDOW_SAMPLES

@@ -23,6 +23,9 @@ BLOCK_SAMPLES: Final = 32_000
 #: The longest payload of each kind that the reader accepts, in bytes.
 MAX_PAYLOAD_BYTES: Final = {INFO: 65_536, SAMPLES: 1 << 20, REPORT: 65_536, ERROR: 65_536}
 
+#: Exit status of a decoder that could not even send a message about having no memory.
+EXIT_OUT_OF_MEMORY: Final = 86
+
 
 class WireError(Exception):
     """The other side does not keep to the protocol."""
@@ -45,7 +48,7 @@ def parse_header(header: bytes) -> tuple[int, int]:
     return kind, length
 
 
-def parse_json(payload: bytes) -> dict[str, Any]:
+def parse_json(payload: bytes | bytearray) -> dict[str, Any]:
     """The JSON object of a payload; WireError if it is anything else."""
     try:
         message = json.loads(payload)

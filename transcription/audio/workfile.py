@@ -80,11 +80,10 @@ def read_span(path: Path, start_sample: int, end_sample: int) -> npt.NDArray[np.
     """
     if not 0 <= start_sample <= end_sample:
         raise ValueError(f"no range of samples: {start_sample} to {end_sample}")
-    wanted = end_sample - start_sample
-    samples = np.empty(wanted, dtype="<i2")
+    samples = np.empty(end_sample - start_sample, dtype="<i2")
     with path.open("rb", buffering=0) as file:
         file.seek(start_sample * BYTES_PER_SAMPLE)
-        view = memoryview(samples).cast("B") if wanted else memoryview(b"")
+        view = samples.view(np.uint8).data
         filled = 0
         while filled < len(view):
             count = file.readinto(view[filled:])

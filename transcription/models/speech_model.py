@@ -41,7 +41,7 @@ class SpeechModel(models.Model):
     )
     chunk_seconds = models.FloatField(
         default=30.0,
-        validators=[MinValueValidator(1.0)],
+        validators=[MinValueValidator(3.0)],
         help_text="Longest stretch that is recognised in one go.",
     )
     options = models.JSONField(default=dict, blank=True, help_text="Options of the engine.")

@@ -32,9 +32,7 @@ def token_in(authorization: str) -> str | None:
 
 def find(token: str) -> ApiToken | None:
     """Return the row of a token that may be used, its user with it: one query."""
-    return (
-        ApiToken.objects.usable().select_related("user").filter(digest=digest_of(token)).first()
-    )
+    return ApiToken.objects.usable().select_related("user").filter(digest=digest_of(token)).first()
 
 
 def is_usable(token: str) -> bool:

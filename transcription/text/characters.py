@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 #: First and last code point of the scripts whose words follow each other without a space.
@@ -25,15 +26,19 @@ _UNSPACED_RANGES = (
 )
 
 
+_UNSPACED = re.compile(
+    "[" + "".join(f"{chr(first)}-{chr(last)}" for first, last in _UNSPACED_RANGES) + "]"
+)
+
+
 def is_unspaced_script(character: str) -> bool:
     """Whether the character belongs to a script that puts no space between words."""
-    point = ord(character)
-    return any(first <= point <= last for first, last in _UNSPACED_RANGES)
+    return _UNSPACED.match(character) is not None
 
 
 def is_han_or_kana(character: str) -> bool:
     """Whether the character is one of Chinese or Japanese: as wide as it is high."""
-    return is_unspaced_script(character) and ord(character) >= 0x2E80
+    return character >= "\u2e80" and is_unspaced_script(character)
 
 
 def is_full_width_mark(character: str) -> bool:
@@ -44,9 +49,10 @@ def is_full_width_mark(character: str) -> bool:
     )
 
 
-def is_letter_or_digit(character: str) -> bool:
-    """Whether the character is part of a word or a number in any script."""
-    return unicodedata.category(character)[0] in "LMN"
+def _is_shared_mark(character: str) -> bool:
+    return (
+        unicodedata.category(character)[0] == "P" and unicodedata.east_asian_width(character) == "A"
+    )
 
 
 def space_between(left: str, right: str, language: str | None) -> str:
@@ -66,6 +72,9 @@ def space_between(left: str, right: str, language: str | None) -> str:
     end_unspaced, start_unspaced = is_unspaced_script(end), is_unspaced_script(start)
     if end_unspaced and start_unspaced:
         return " " if language == "ko" else ""
+    # Quotation marks and dashes that Chinese shares with Latin: full-width beside Chinese.
+    if (end_unspaced and _is_shared_mark(start)) or (start_unspaced and _is_shared_mark(end)):
+        return ""
     if (end_unspaced and start.isdigit()) or (start_unspaced and end.isdigit()):
         return ""
     return " "

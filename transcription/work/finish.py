@@ -17,8 +17,9 @@ from asr_project.logs import request_id
 from transcription.models import Chunk, LeasedWork, Segment, Transcription
 from transcription.services.errors import ERRORS
 from transcription.text.joining import Piece, dominant_language, join
-from transcription.text.script import convert
+from transcription.text.script import Script, convert
 from transcription.work.paths import work_file
+from transcription.work.prepare import put_off
 from transcription.work.runtime import Runtime
 
 logger = logging.getLogger(__name__)
@@ -26,8 +27,6 @@ State, Status, Step = LeasedWork.State, Transcription.Status, Transcription.Step
 
 LIMIT_SECONDS = 300.0
 INFRASTRUCTURE_PAUSE_SECONDS = 5.0
-#: Languages whose characters the setting of the script is about.
-CHINESE = frozenset({"zh", "yue"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +51,9 @@ def finish(row: Transcription, runtime: Runtime) -> None:
         except DatabaseError as error:
             logger.exception("%s is handed back: the database fails.", row.pk)
             row.hand_back(error=str(error), pause_seconds=INFRASTRUCTURE_PAUSE_SECONDS)
+        except Exception as error:
+            logger.exception("Finishing %s went wrong in a way that nobody thought of.", row.pk)
+            put_off(row, error)
 
 
 def _finish(row: Transcription) -> None:
@@ -93,7 +95,7 @@ def _finish(row: Transcription) -> None:
     )
 
 
-def outcome_of(chunks: Sequence[Chunk], *, script: str) -> Outcome:
+def outcome_of(chunks: Sequence[Chunk], *, script: Script) -> Outcome:
     """Return the text of a recording's chunks, given in their order, and what to say of it."""
     done = [chunk for chunk in chunks if chunk.state == State.DONE]
     failed = [chunk for chunk in chunks if chunk.state == State.FAILED]
@@ -111,7 +113,10 @@ def outcome_of(chunks: Sequence[Chunk], *, script: str) -> Outcome:
     return Outcome(
         text=join(
             [
-                Piece(text=in_script(chunk.text, chunk.language, script), language=chunk.language)
+                Piece(
+                    text=convert(chunk.text, script, language=chunk.language),
+                    language=chunk.language,
+                )
                 for chunk in spoken
             ]
         ),
@@ -121,7 +126,7 @@ def outcome_of(chunks: Sequence[Chunk], *, script: str) -> Outcome:
     )
 
 
-def segments_of(row: Transcription, chunks: Sequence[Chunk], *, script: str) -> list[Segment]:
+def segments_of(row: Transcription, chunks: Sequence[Chunk], *, script: Script) -> list[Segment]:
     """Return the unsaved segments of a recording, numbered from 0."""
     found = []
     for chunk in chunks:
@@ -132,7 +137,7 @@ def segments_of(row: Transcription, chunks: Sequence[Chunk], *, script: str) -> 
                     index=len(found),
                     start_seconds=raw["start"],
                     end_seconds=raw["end"],
-                    text=in_script(raw["text"], chunk.language, script),
+                    text=convert(raw["text"], script, language=chunk.language),
                     language=chunk.language,
                     words=_words(raw, chunk.language, script),
                     avg_logprob=raw.get("avg_logprob"),
@@ -142,13 +147,8 @@ def segments_of(row: Transcription, chunks: Sequence[Chunk], *, script: str) -> 
     return found
 
 
-def _words(raw: dict[str, Any], language: str, script: str) -> list[dict[str, Any]] | None:
+def _words(raw: dict[str, Any], language: str, script: Script) -> list[dict[str, Any]] | None:
     return [
-        {**word, "word": in_script(word["word"], language, script)}
+        {**word, "word": convert(word["word"], script, language=language)}
         for word in raw.get("words") or []
     ] or None
-
-
-def in_script(text: str, language: str, script: str) -> str:
-    """Return Chinese text in the characters that the setting asks for, other text as it is."""
-    return convert(text, script) if language in CHINESE else text

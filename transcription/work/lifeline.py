@@ -134,9 +134,9 @@ class Inherited:
 class Tie:
     """The cluster's side: this process's tie to the launcher, renewed in each of its forks.
 
-    The main process makes one by ``hold``, once and for good. A fork of the main process is introduced as
-    the sentinel, a fork of that by what ``forking`` named it. Forks of these (the launcher has
-    no business with them) die with their parent and hold nothing.
+    The main process makes one by ``hold``, once and for good. A fork of it is introduced as the
+    sentinel, a fork of that by what ``forking`` named it. Forks of these (the launcher has no
+    business with them) die with their parent and hold nothing.
     """
 
     _GENERATIONS = 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from django.conf import settings
 from django.db import Error as DatabaseError
@@ -66,6 +67,13 @@ def stand_by() -> None:
     _decoder()
 
 
+def stand_down() -> None:
+    """End this thread's sandbox; the next recording starts another."""
+    if _local.decoder is not None:
+        _local.decoder.close()
+        _local.decoder = None
+
+
 def prepare(row: Transcription, runtime: Runtime) -> None:
     """Decode and split a claimed recording; every outcome is written to its row."""
     with (
@@ -79,11 +87,7 @@ def prepare(row: Transcription, runtime: Runtime) -> None:
         except AudioError as error:
             if error.retryable and row.attempts < max_attempts():
                 logger.warning("Decoding %s broke off, trying again: %s", row.pk, error)
-                row.finish(
-                    State.PENDING,
-                    not_before=in_seconds(pause_seconds(row.attempts)),
-                    last_error=str(error),
-                )
+                put_off(row, error)
             else:
                 limit = f"{settings.MAX_DURATION_SECONDS / 3600:g} h"
                 fail(row, error.code, str(error), limit=limit)
@@ -92,6 +96,21 @@ def prepare(row: Transcription, runtime: Runtime) -> None:
         except (OSError, DatabaseError) as error:
             logger.exception("%s is handed back: disk or database fails.", row.pk)
             row.hand_back(error=str(error), pause_seconds=INFRASTRUCTURE_PAUSE_SECONDS)
+        except Exception as error:
+            logger.exception("Preparing %s went wrong in a way that nobody thought of.", row.pk)
+            put_off(row, error)
+
+
+def put_off(row: Transcription, error: Exception) -> None:
+    """Try a claimed step again after its pause; after the last attempt it is given up."""
+    if row.attempts < max_attempts():
+        row.finish(
+            State.PENDING,
+            not_before=in_seconds(pause_seconds(row.attempts)),
+            last_error=repr(error),
+        )
+    else:
+        fail(row, "worker_crashed", repr(error))
 
 
 def fail(row: Transcription, code: str, detail: str, **details: object) -> None:
@@ -121,7 +140,7 @@ def _prepare(row: Transcription) -> None:
         raise ServiceError("recording_missing")
     if not row.note(status=Status.PROCESSING, started_at=row.started_at or Now()):
         raise LeaseLost
-    with _decoder().decode(row.audio.path) as decoding:
+    with _decoder().decode(Path(row.audio.path)) as decoding:
         model = _model_for(row, decoding.info.declared_duration_seconds)
         if model is None:
             row.hand_back(error="no model", pause_seconds=NO_MODEL_PAUSE_SECONDS)

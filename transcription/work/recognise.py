@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from transcription.audio.quiet import quietest_sample
 from transcription.audio.workfile import WorkFileError, read_span
-from transcription.engines.base import SAMPLE_RATE_HZ, Clip, EngineError, Result
+from transcription.engines.base import SAMPLE_RATE_HZ, Clip, Result
 from transcription.models import Chunk, LeasedWork, SpeechModel, Transcription
 from transcription.models.leases import in_seconds, max_attempts, pause_seconds
 from transcription.work.batching import WaitingChunk, choose_batch
@@ -38,7 +38,7 @@ MISSING_AUDIO_PAUSE_SECONDS = 1.0
 
 
 def recognise_next(runtime: Runtime) -> bool:
-    """Recognise one batch; False: there was nothing that could be done now."""
+    """Recognise one batch; False: there was nothing to do, or its audio must be decoded first."""
     models = {model.name: model for model in SpeechModel.objects.all()}
     waiting = waiting_chunks()
     while waiting:
@@ -54,8 +54,7 @@ def recognise_next(runtime: Runtime) -> bool:
         chunks = Chunk.objects.claim([one.id for one in chosen], new_lease())
         if chunks:
             runtime.served({one.owner for one in chosen})
-            recognise(chunks, ready, runtime)
-            return True
+            return recognise(chunks, ready, runtime)
         # All of them went to other workers in the meantime.
         waiting = waiting_chunks()
     return False
@@ -115,8 +114,11 @@ def waiting_chunks() -> list[WaitingChunk]:
     ]
 
 
-def recognise(chunks: Sequence[Chunk], ready: Ready, runtime: Runtime) -> None:
-    """Recognise claimed chunks as one batch and store what came of each."""
+def recognise(chunks: Sequence[Chunk], ready: Ready, runtime: Runtime) -> bool:
+    """Recognise claimed chunks as one batch and store what came of each.
+
+    False: their audio is not there at present, so looking again at once is of no use.
+    """
     with runtime.keeper.holding(chunks, limit_seconds=settings.BATCH_LIMIT_SECONDS):
         rows = {
             row.pk: row
@@ -141,15 +143,16 @@ def recognise(chunks: Sequence[Chunk], ready: Ready, runtime: Runtime) -> None:
                     )
                 )
         if not batch:
-            return
+            return False
         started = time.monotonic()
         try:
             results = ready.engine.transcribe(clips)
-        except EngineError as error:
-            logger.error("The engine failed on a batch of %d: %s", len(batch), error)
+        except Exception as error:
+            # EngineError is its word for it; whatever else a library raises means the same.
+            logger.exception("The engine failed on a batch of %d.", len(batch))
             for chunk in batch:
-                put_off(chunk, str(error))
-            return
+                put_off(chunk, str(error) or repr(error))
+            return True
         _store(batch, clips, results, ready, rows)
         logger.info(
             "Recognised %d chunks of %d recordings, %.1f s of audio in %.2f s.",
@@ -158,6 +161,7 @@ def recognise(chunks: Sequence[Chunk], ready: Ready, runtime: Runtime) -> None:
             sum(clip.duration_seconds for clip in clips),
             time.monotonic() - started,
         )
+    return True
 
 
 def _samples(chunk: Chunk, row: Transcription) -> np.ndarray | None:

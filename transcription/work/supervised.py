@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import os
 import selectors
@@ -21,7 +22,7 @@ from transcription.work.lifeline import (
     Leaving,
     receive,
 )
-from transcription.work.locks import Holders
+from transcription.work.locks import Holder, Holders
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +79,11 @@ class Supervised:
         self.deaths = 0
         self.started = 0.0
         self.was_ready = False
+        #: Whether its main process ended before it was killed.
+        self.died_itself = False
+        #: When it was last found dead; 0: never.
         self.ended = 0.0
+        self.is_hanging = False
         #: Why it is not as it should be, in words; empty: nothing happened.
         self.fault = ""
         self.holder_name = ""
@@ -106,32 +111,15 @@ class Supervised:
     def start(self) -> None:
         """Start it under a fresh name. Raises ``OSError`` if that cannot be done."""
         holder = self._holders.new(self.program.name)
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        try:
-            inherited = Inherited(
-                control_fd=theirs.fileno(), holder_fd=holder.fd, launcher_pid=os.getpid()
-            )
-            self._process = subprocess.Popen(
-                [*self.program.command, "--tie", inherited.as_argument()],
-                env={
-                    **os.environ,
-                    **self.program.environment,
-                    "ASR_PROCESS_ROLE": self.program.name,
-                    "ASR_CLUSTER": holder.name,
-                },
-                # Away from the terminal: Ctrl-C is the launcher's alone, and a kill of the
-                # session reaches all of it and nothing else.
-                start_new_session=True,
-                stdin=subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(), holder.fd, *self.program.descriptors),
-            )
-        except OSError:
-            ours.close()
-            self._holders.forget(holder.name)
-            raise
-        finally:
-            theirs.close()
-            os.close(holder.fd)
+        with contextlib.ExitStack() as handed_over:
+            handed_over.callback(os.close, holder.fd)
+            try:
+                ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+                handed_over.callback(theirs.close)
+                self._process = self._spawn(theirs.fileno(), holder)
+            except OSError:
+                self._holders.forget(holder.name)
+                raise
         ours.setblocking(False)
         self._control = ours
         self._selector.register(ours, selectors.EVENT_READ, self._on_control)
@@ -139,8 +127,25 @@ class Supervised:
         self.phase = Phase.RUNNING
         self.due = None
         self.started = time.monotonic()
-        self.was_ready = False
+        self.was_ready = self.is_hanging = False
         self.fault = ""
+
+    def _spawn(self, control_fd: int, holder: Holder) -> subprocess.Popen[bytes]:
+        inherited = Inherited(control_fd=control_fd, holder_fd=holder.fd, launcher_pid=os.getpid())
+        return subprocess.Popen(
+            [*self.program.command, "--tie", inherited.as_argument()],
+            env={
+                **os.environ,
+                **self.program.environment,
+                "ASR_PROCESS_ROLE": self.program.name,
+                "ASR_CLUSTER": holder.name,
+            },
+            # Away from the terminal: Ctrl-C is the launcher's alone, and a kill of the session
+            # reaches all of it and nothing else.
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            pass_fds=(control_fd, holder.fd, *self.program.descriptors),
+        )
 
     def _on_control(self) -> None:
         if self._control is None:
@@ -168,6 +173,7 @@ class Supervised:
     def _on_lifeline(self, fd: int) -> None:
         if os.read(fd, 16):
             return  # nothing is ever written there
+        self._on_control()  # it may say that it is leaving, which makes this no death
         died = self._lifelines.pop(fd)
         self._selector.unregister(fd)
         os.close(fd)
@@ -186,8 +192,9 @@ class Supervised:
 
     def tell_to_stop(self) -> None:
         """Send SIGTERM to the main process only: to the group it would hang django-q."""
+        # Popen.send_signal() would wait for an ended process, and so give its id away.
         if self._process is not None and not self.has_exited():
-            self._process.send_signal(signal.SIGTERM)
+            os.kill(self._process.pid, signal.SIGTERM)
 
     def kill(self) -> None:
         """Send SIGKILL to all of it."""
@@ -211,5 +218,4 @@ class Supervised:
             return None
         status = self._process.wait()
         self._process = None
-        self.ended = time.monotonic()
         return processes.in_words(status)

@@ -1,0 +1,60 @@
+# The two commands of the README are `make demo` and `make run`; `make help` lists the others.
+# POSIX sh and make; everything is written below this directory (and pip's cache).
+
+PYTHON ?= python3
+VENV = .venv
+PY = $(VENV)/bin/python
+MODEL = whisper-base
+# Set by hand: `make run PORT=9000`, `make test PYTEST="-k launcher -x"`.
+SERVE = $(if $(HOST),--host $(HOST)) $(if $(PORT),--port $(PORT))
+
+.PHONY: help demo run test torture lint format ready dev-ready venv clean-venv
+.NOTPARALLEL:
+
+help:
+	@echo "make demo      set up, send a sample recording through the service, show its text"
+	@echo "make run       set up, serve on 127.0.0.1:8000 until Ctrl-C (PORT=… for another)"
+	@echo "make test      set up, run the tests (PYTEST=… for more arguments of pytest)"
+	@echo "make torture   kill processes of a loaded service at random, for minutes"
+	@echo "make lint      style, types, migrations, production settings"
+	@echo "make format    put the code into the agreed form"
+	@echo "make venv      only the Python environment in $(VENV)"
+
+demo: ready
+	@$(PY) manage.py demo
+
+run: ready
+	@$(PY) manage.py setup_service $(SERVE)
+	@exec $(PY) manage.py serve $(SERVE)
+
+test: dev-ready ready
+	$(PY) -m pytest -m "not torture and not slow" $(PYTEST)
+
+torture: dev-ready ready
+	$(PY) -m pytest -m torture -s tests/torture $(PYTEST)
+
+lint: dev-ready
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(PY) manage.py makemigrations --check --dry-run
+	ASR_ENV_FILE=docs/production.env.example $(PY) manage.py check --deploy --fail-level WARNING
+
+format: dev-ready
+	$(VENV)/bin/ruff check --fix-only .
+	$(VENV)/bin/ruff format .
+
+# --- what they stand on ---------------------------------------------------------------------
+
+ready: venv
+	@$(PY) manage.py migrate --verbosity 0
+	@$(PY) manage.py fetch_model $(MODEL)
+
+venv:
+	@PYTHON="$(PYTHON)" sh tools/venv.sh $(VENV) requirements.txt
+
+dev-ready:
+	@PYTHON="$(PYTHON)" sh tools/venv.sh $(VENV) requirements.txt requirements-dev.txt
+
+clean-venv:
+	rm -rf $(VENV)

@@ -1,0 +1,53 @@
+"""What several folders of tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.served import Served
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A database in a file, as it is in service: threads and processes can share it."""
+    from django.db import connections
+
+    default = connections.databases["default"]
+    if default["ENGINE"].endswith("sqlite3"):
+        default["TEST"]["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
+
+
+@pytest.fixture
+def data_dir(settings: Any, tmp_path: Path) -> Path:
+    """Folders for recordings that nothing else sees."""
+    for name in ("MEDIA_ROOT", "INCOMING_DIR", "WORK_DIR"):
+        folder = tmp_path / name.lower()
+        folder.mkdir()
+        setattr(settings, name, folder)
+    settings.FILE_UPLOAD_TEMP_DIR = settings.INCOMING_DIR
+    return tmp_path
+
+
+@pytest.fixture
+def serve(transactional_db: None, tmp_path: Path) -> Iterator[Callable[..., Served]]:
+    """Starts web processes over the test's database: ``serve(ASR_MAX_UPLOAD_MB="1")``."""
+    from django.db import connection
+
+    running: list[Served] = []
+
+    def start(**environment: str) -> Served:
+        served = Served(
+            tmp_path / f"served{len(running)}",
+            str(connection.settings_dict["NAME"]),
+            **environment,
+        )
+        running.append(served)
+        return served
+
+    yield start
+    for served in running:
+        served.stop()

@@ -1,0 +1,1 @@
+"""Programs that the tests of the launcher run: clusters without Django, and a launcher of them."""

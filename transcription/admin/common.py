@@ -1,0 +1,40 @@
+"""What several admin pages share."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.core.paginator import Paginator
+from django.db import models
+from django.http import HttpRequest
+from django.utils.functional import cached_property
+
+#: Rows that a list counts; nobody pages further, and counting a million takes seconds.
+COUNT_LIMIT = 10_000
+
+
+class CappedPaginator(Paginator):
+    """Counts no further than ``COUNT_LIMIT``: there the pages end. Filters reach the rest."""
+
+    @cached_property
+    def count(self) -> int:
+        rows = self.object_list
+        if not isinstance(rows, models.QuerySet):
+            return len(rows)
+        return rows.order_by()[:COUNT_LIMIT].count()
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):
+    """Rows that only the machine writes: to be looked at."""
+
+    show_full_result_count = False
+    paginator = CappedPaginator
+    actions = None
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False

@@ -1,0 +1,136 @@
+"""The models that the service may use: entered, ordered, switched, loaded anew."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import ngettext
+
+from transcription.models import SpeechModel
+from transcription.services import models
+from transcription.text.languages import UnknownLanguage, normalise_code
+
+#: Names that mean something else where a model is asked for.
+RESERVED_NAMES = frozenset({"auto"})
+#: Engines that need no weights.
+WITHOUT_WEIGHTS = frozenset({SpeechModel.Engine.FAKE})
+#: What a worker must load anew to notice.
+LOADED_FIELDS = frozenset({"engine", "weights", "options"})
+
+
+class SpeechModelForm(forms.ModelForm):
+    """Catches here what would otherwise fail in a worker, far from whoever can mend it."""
+
+    class Meta:
+        model = SpeechModel
+        fields = (
+            "name",
+            "title",
+            "engine",
+            "weights",
+            "enabled",
+            "order",
+            "max_seconds",
+            "languages",
+            "chunk_seconds",
+            "options",
+        )
+
+    def clean_name(self) -> str:
+        name: str = self.cleaned_data["name"]
+        if name in RESERVED_NAMES:
+            raise forms.ValidationError(
+                f"'{name}' asks for the routing to choose: give another name."
+            )
+        return name
+
+    def clean_languages(self) -> list[str]:
+        given = self.cleaned_data["languages"] or []
+        if not isinstance(given, list) or not all(isinstance(code, str) for code in given):
+            raise forms.ValidationError('Expected a list of codes, as ["zh", "en"].')
+        try:
+            codes = [normalise_code(code) for code in given]
+        except UnknownLanguage as error:
+            raise forms.ValidationError(str(error)) from error
+        if None in codes:
+            raise forms.ValidationError("Name each language, or leave the list empty for all.")
+        return list(dict.fromkeys(code for code in codes if code))
+
+    def clean_options(self) -> dict[str, Any]:
+        given = self.cleaned_data["options"] or {}
+        if not isinstance(given, dict):
+            raise forms.ValidationError('Expected names and values, as {"beam_size": 5}.')
+        return given
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        engine, weights = cleaned.get("engine"), cleaned.get("weights", "")
+        if engine and cleaned.get("enabled") and engine not in WITHOUT_WEIGHTS:
+            folder = Path(settings.WEIGHTS_DIR, weights)
+            if not weights:
+                self.add_error("weights", "This engine needs the directory of its weights.")
+            elif not folder.is_dir():
+                self.add_error(
+                    "weights",
+                    f"There is no directory {folder}. Put the weights there "
+                    "(manage.py fetch_model NAME), or save the model without 'enabled' for now.",
+                )
+        return cleaned
+
+
+@admin.register(SpeechModel)
+class SpeechModelAdmin(admin.ModelAdmin):
+    """The order is the order of choice: the first that fits a recording is used."""
+
+    form = SpeechModelForm
+    list_display = (
+        "name",
+        "title",
+        "engine",
+        "weights",
+        "enabled",
+        "order",
+        "max_seconds",
+        "generation",
+    )
+    list_filter = ("engine", "enabled")
+    search_fields = ("name", "title")
+    readonly_fields = ("generation", "updated_at")
+    actions = ("reload",)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: SpeechModel | None = None) -> Any:
+        # Transcriptions and callers know a model by its name.
+        return (*self.readonly_fields, "name") if obj else self.readonly_fields
+
+    def save_model(
+        self,
+        request: HttpRequest,
+        obj: SpeechModel,
+        form: forms.ModelForm[SpeechModel],
+        change: bool,
+    ) -> None:
+        if not change:
+            obj.save()
+            return
+        if form.changed_data:
+            obj.save(update_fields=[*form.changed_data, "updated_at"])
+        if LOADED_FIELDS & set(form.changed_data):
+            models.reload(obj)
+
+    @admin.action(description="Load anew in every worker", permissions=["change"])
+    def reload(self, request: HttpRequest, queryset: QuerySet[SpeechModel]) -> None:
+        for model in queryset:
+            models.reload(model)
+        count = len(queryset)
+        words = ngettext(
+            "%d model is being loaded anew; the workers' page shows when it is done.",
+            "%d models are being loaded anew; the workers' page shows when it is done.",
+            count,
+        )
+        self.message_user(request, words % count, messages.SUCCESS)

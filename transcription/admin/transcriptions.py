@@ -1,0 +1,169 @@
+"""Transcriptions, as staff look after them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import ngettext
+
+from transcription.admin.common import CappedPaginator
+from transcription.models import Transcription
+from transcription.services import change
+from transcription.services.errors import ServiceError
+
+#: Not needed by the list, and possibly megabytes.
+HEAVY_FIELDS = ("text", "prompt")
+
+
+@admin.register(Transcription)
+class TranscriptionAdmin(admin.ModelAdmin):
+    """A list that stays quick at a million rows, and a page on which only the title is edited.
+
+    Recordings come in by the API, where they are checked and made durable, so none is added
+    here; and none is deleted here, since its files would stay behind.
+    """
+
+    list_display = (
+        "name",
+        "status",
+        "progress_percent",
+        "language",
+        "duration",
+        "model_name",
+        "owner",
+        "created_at",
+    )
+    list_filter = ("status", "model", "created_at")
+    list_select_related = ("owner",)
+    list_per_page = 50
+    show_full_result_count = False
+    paginator = CappedPaginator
+    search_fields = ("title", "file_name")
+    search_help_text = "Part of the title or the file's name, or a whole id."
+    actions = ("retry", "cancel")
+    fieldsets = (
+        (None, {"fields": ("title", "id", "owner", "request_id")}),
+        (
+            "Status",
+            {
+                "fields": (
+                    ("status", "step"),
+                    "progress_percent",
+                    "warnings",
+                    ("error_code", "error_message"),
+                    ("state", "attempts"),
+                    "last_error",
+                    ("created_at", "started_at", "completed_at"),
+                    "chunks_link",
+                )
+            },
+        ),
+        (
+            "Recording",
+            {
+                "fields": (
+                    "file_name",
+                    ("content_type", "size_bytes"),
+                    "sha256",
+                    ("duration_seconds", "expected_seconds"),
+                )
+            },
+        ),
+        ("Asked for", {"fields": (("language_hint", "requested_model"), "prompt")}),
+        ("Result", {"fields": (("language", "model_name", "engine_seconds"), "text")}),
+    )
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: Transcription | None = None
+    ) -> list[str]:
+        fields: list[str] = []
+        for _, options in self.fieldsets or ():
+            for name in options["fields"]:
+                fields.extend([name] if isinstance(name, str) else name)
+        return [name for name in fields if name != "title"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Transcription]:
+        rows = super().get_queryset(request)
+        match = request.resolver_match
+        if match and (match.url_name or "").endswith("_changelist"):
+            rows = rows.defer(*HEAVY_FIELDS)
+        return rows
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Transcription], search_term: str
+    ) -> tuple[QuerySet[Transcription], bool]:
+        try:
+            return queryset.filter(pk=uuid.UUID(search_term.strip())), False
+        except ValueError:
+            # Not an id, so a part of a name.
+            return super().get_search_results(request, queryset, search_term)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Transcription | None = None) -> bool:
+        return False
+
+    @admin.display(description="name")
+    def name(self, row: Transcription) -> str:
+        return str(row)
+
+    @admin.display(description="progress")
+    def progress_percent(self, row: Transcription) -> str:
+        return f"{row.progress:.0%}"
+
+    @admin.display(description="duration", ordering="duration_seconds", empty_value="–")
+    def duration(self, row: Transcription) -> str | None:
+        if row.duration_seconds is None:
+            return None
+        minutes, seconds = divmod(round(row.duration_seconds), 60)
+        hours, minutes = divmod(minutes, 60)
+        return f"{hours}:{minutes:02}:{seconds:02}"
+
+    @admin.display(description="chunks")
+    def chunks_link(self, row: Transcription) -> str:
+        address = reverse("admin:transcription_chunk_changelist")
+        return format_html(
+            '<a href="{}?transcription__id__exact={}">Show its chunks</a>', address, row.pk
+        )
+
+    @admin.action(description="Retry (failed or cancelled)", permissions=["change"])
+    def retry(self, request: HttpRequest, queryset: QuerySet[Transcription]) -> None:
+        self._for_each(request, queryset, change.retry, "started again")
+
+    @admin.action(description="Cancel (keeps the text so far)", permissions=["change"])
+    def cancel(self, request: HttpRequest, queryset: QuerySet[Transcription]) -> None:
+        self._for_each(request, queryset, change.cancel, "cancelled")
+
+    def _for_each(
+        self,
+        request: HttpRequest,
+        rows: QuerySet[Transcription],
+        do: Callable[[Transcription], None],
+        done_words: str,
+    ) -> None:
+        done, refused = 0, []
+        for row in rows.defer(*HEAVY_FIELDS):
+            try:
+                do(row)
+            except ServiceError as error:
+                refused.append(f"{row}: {error.words()}")
+            else:
+                done += 1
+        if done:
+            words = ngettext("%d transcription was %s.", "%d transcriptions were %s.", done)
+            self.message_user(request, words % (done, done_words), messages.SUCCESS)
+        if refused:
+            words = ngettext(
+                "%d was left as it is: %s", "%d were left as they are: %s", len(refused)
+            )
+            # The first few say what the trouble is; a page of them says no more.
+            self.message_user(
+                request, words % (len(refused), " | ".join(refused[:3])), messages.WARNING
+            )

@@ -1,0 +1,71 @@
+"""What the creating routes read from a request, and how it becomes a transcription."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from rest_framework import serializers
+from rest_framework.request import Request
+
+from asr_project.logs import current_request_id
+from transcription.models import Transcription
+from transcription.services.errors import ServiceError
+from transcription.services.submit import IncomingFile, submit
+from transcription.web.uploads import FILE_FIELD, DurableUpload
+
+
+class SubmissionSerializer(serializers.Serializer[Any]):
+    """The fields of a request that brings a recording."""
+
+    file = serializers.FileField(
+        allow_empty_file=True,  # refused by the service, which has better words for it
+        max_length=None,
+        help_text="The recording: WAV, MP3, M4A, OGG, FLAC, WebM, AAC, Opus, AMR or a video.",
+    )
+    language = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        max_length=40,
+        help_text="Code of the language that is spoken, as zh or en; empty or auto: detected.",
+    )
+    prompt = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        help_text="Names and terms that occur, for the model to write them right.",
+    )
+    model = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        max_length=100,
+        help_text="Name of a model; empty or auto: chosen by the service.",
+    )
+
+
+def accept(request: Request) -> Transcription:
+    """Read the request's recording and take it in; raises ``ServiceError`` or a field's error."""
+    files = request.FILES.getlist(FILE_FIELD)
+    if not files:
+        raise ServiceError("file_missing")
+    if len(files) > 1:
+        raise serializers.ValidationError({FILE_FIELD: ["Send one file in each request."]})
+    fields = SubmissionSerializer(data=request.data)
+    fields.is_valid(raise_exception=True)
+    upload = files[0]
+    if not isinstance(upload, DurableUpload):
+        raise TypeError("FILE_UPLOAD_HANDLERS must name web.uploads.DurableUploadHandler alone.")
+    assert isinstance(request.user, User)
+    return submit(
+        IncomingFile(
+            path=upload.path,
+            file_name=upload.name or "",
+            size_bytes=upload.size or 0,
+            sha256=upload.sha256,
+            head=upload.head,
+        ),
+        owner=request.user,
+        language_hint=fields.validated_data.get("language", ""),
+        prompt=fields.validated_data.get("prompt", ""),
+        requested_model=fields.validated_data.get("model", ""),
+        request_id=current_request_id(),
+    )

@@ -1,0 +1,183 @@
+"""One file, from its first byte to the report. Runs in the sandboxed process only."""
+
+from __future__ import annotations
+
+import io
+import wave
+from collections.abc import Callable
+from typing import Any, BinaryIO
+
+import av
+import numpy as np
+from av.audio.frame import AudioFrame
+
+from transcription.audio import SAMPLE_RATE_HZ
+from transcription.audio.demux import Source
+from transcription.audio.downmix import Downmixer
+from transcription.audio.errors import AudioError
+from transcription.audio.resample import Resampler, Samples
+from transcription.audio.wire import BLOCK_SAMPLES
+
+#: Decoding may end this much before the end that the container declares without being called cut
+#: off: encoders pad, and headers round.
+END_TOLERANCE_SECONDS = 0.3
+END_TOLERANCE_SHARE = 0.001
+#: A file that declares no duration is read through once before decoding (packets only) if it is
+#: this small: what takes long to decode without being long to read is what that looks for.
+SCAN_LIMIT_BYTES = 64 << 20
+
+
+class Pump:
+    """One file being decoded: what is sent to the asking process, and what is counted."""
+
+    def __init__(
+        self,
+        *,
+        min_duration_seconds: float,
+        max_duration_seconds: float,
+        on_info: Callable[[dict[str, Any]], None],
+        on_samples: Callable[[Samples], None],
+    ) -> None:
+        self._min_samples = min_duration_seconds * SAMPLE_RATE_HZ
+        self._max_seconds = max_duration_seconds
+        self._max_samples = max_duration_seconds * SAMPLE_RATE_HZ
+        self._on_info = on_info
+        self._on_samples = on_samples
+        self._downmixer = Downmixer()
+        self._resampler = Resampler()
+        self._held: list[Samples] = []
+        self._held_samples = 0
+        self._samples = 0
+        self._damaged = 0
+        self._frames = 0
+
+    def run(self, file: BinaryIO, size_bytes: int) -> dict[str, Any]:
+        """Decode the file and return the report. Raises AudioError."""
+        source = Source(file)
+        if self._must_be_measured(source, size_bytes):
+            self._refuse_if_too_long(source.measure_seconds(self._max_seconds * 1.01))
+            source.container.close()
+            source = Source(file)
+        declared, expected_end = source.declared_seconds(), source.end_seconds_to_expect()
+        trusts_sizes, reached = source.trusts_sizes(), 0.0
+        for packet in source.packets():
+            if packet is None:
+                self._damaged += 1
+                continue
+            if packet.is_corrupt and trusts_sizes:
+                self._damaged += 1
+            if packet.pts is not None and packet.time_base is not None:
+                end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
+                reached = max(reached, end)
+            self._decode(source, packet, declared)
+        for planes in self._resampler.flush():
+            self._take(planes)
+        self._judge(declared)
+        self._emit(final=True)
+        return {
+            "samples": self._samples,
+            "damaged_packets": self._damaged,
+            "cut_off": source.ends_in_the_middle(size_bytes)
+            or (expected_end is not None and _is_cut_off(reached, expected_end)),
+        }
+
+    def _must_be_measured(self, source: Source, size_bytes: int) -> bool:
+        declared = source.declared_seconds()
+        if declared is None:
+            return size_bytes <= SCAN_LIMIT_BYTES
+        return declared > self._max_seconds
+
+    def _refuse_if_too_long(self, seconds: float) -> None:
+        if seconds > self._max_seconds:
+            raise AudioError(
+                "audio_too_long",
+                f"The recording is longer than the limit of {self._max_seconds / 3600:g} hours. "
+                f"Split it and send the parts.",
+            )
+
+    def _decode(self, source: Source, packet: Any, declared: float | None) -> None:
+        try:
+            frames = source.stream.codec_context.decode(packet)
+        except MemoryError:
+            raise
+        except (av.FFmpegError, EOFError):
+            self._damaged += 1
+            return
+        for frame in frames:
+            if not frame.samples:
+                continue
+            if not self._frames:
+                self._announce(source, frame, declared)
+            self._frames += 1
+            for planes in self._resampler.push(frame):
+                self._take(planes)
+
+    def _announce(self, source: Source, frame: AudioFrame, declared: float | None) -> None:
+        self._on_info(
+            {
+                "container": source.container_name,
+                "codec": source.codec_name,
+                "sample_rate_hz": frame.sample_rate,
+                "channels": len(frame.layout.channels),
+                "declared_duration_seconds": declared,
+            }
+        )
+
+    def _take(self, planes: Samples) -> None:
+        mono = self._downmixer.fold(planes)
+        self._samples += len(mono)
+        self._refuse_if_too_long(self._samples / SAMPLE_RATE_HZ)
+        self._held.append(mono)
+        self._held_samples += len(mono)
+        if self._held_samples >= BLOCK_SAMPLES and self._samples >= self._min_samples:
+            self._emit(final=False)
+
+    def _emit(self, *, final: bool) -> None:
+        if not self._held:
+            return
+        samples = np.concatenate(self._held)
+        keep = 0 if final else len(samples) % BLOCK_SAMPLES
+        for start in range(0, len(samples) - keep, BLOCK_SAMPLES):
+            self._on_samples(samples[start : min(start + BLOCK_SAMPLES, len(samples) - keep)])
+        self._held = [samples[len(samples) - keep :]] if keep else []
+        self._held_samples = keep
+
+    def _judge(self, declared: float | None) -> None:
+        if self._samples >= self._min_samples and self._samples:
+            return
+        if not self._samples and (self._damaged or (declared or 0.0) > END_TOLERANCE_SECONDS):
+            raise AudioError(
+                "damaged_audio",
+                "Nothing in the file could be decoded: it is damaged or was cut off. "
+                "Export or upload it again.",
+            )
+        seconds = self._samples / SAMPLE_RATE_HZ
+        raise AudioError(
+            "audio_too_short",
+            f"The recording is {seconds:.2f} seconds long; at least "
+            f"{self._min_samples / SAMPLE_RATE_HZ:g} seconds are needed. Record it again.",
+        )
+
+
+def _is_cut_off(reached_seconds: float, expected_seconds: float) -> bool:
+    missing = expected_seconds - reached_seconds
+    return missing > max(END_TOLERANCE_SECONDS, expected_seconds * END_TOLERANCE_SHARE)
+
+
+def warm_up() -> None:
+    """Decode a recording of our own, so that every module and filter is loaded and every path
+    has been run once before the process forks, or can open no more files.
+    """
+    file = io.BytesIO()
+    with wave.open(file, "wb") as recording:
+        recording.setnchannels(2)
+        recording.setsampwidth(2)
+        recording.setframerate(44_100)
+        recording.writeframes(bytes(4 * 44_100))
+    pump = Pump(
+        min_duration_seconds=0.1,
+        max_duration_seconds=10,
+        on_info=lambda info: None,
+        on_samples=lambda samples: None,
+    )
+    pump.run(file, file.tell())

@@ -1,0 +1,82 @@
+"""``GET /health``: an answer at once, however many wait for theirs."""
+
+from __future__ import annotations
+
+import time
+import tomllib
+from functools import cache
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.db import Error as DatabaseError
+from django.http import HttpRequest, JsonResponse
+from django.views.decorators.http import require_safe
+
+from transcription.models import SpeechModel
+
+API_ROOT = "/api/v1/transcribe"
+#: How old the name of the model may be.
+REMEMBER_SECONDS = 2.0
+
+
+@cache
+def version() -> str:
+    """Return the version of the service, from the project's own description."""
+    with (settings.BASE_DIR / "pyproject.toml").open("rb") as file:
+        described: str = tomllib.load(file)["project"]["version"]
+    return described
+
+
+class FirstModel:
+    """The name of the first enabled model, asked for once in a while and not per request."""
+
+    def __init__(self) -> None:
+        self._until_seconds = 0.0
+        self._name: str | None = None
+        self._error: DatabaseError | None = None
+
+    async def name(self) -> str | None:
+        """Return the name, None without an enabled model; raises ``django.db.Error``."""
+        now_seconds = time.monotonic()
+        if now_seconds >= self._until_seconds:
+            # Set first: those who come meanwhile take the old answer and do not ask too.
+            self._until_seconds = now_seconds + REMEMBER_SECONDS
+            try:
+                self._name = await sync_to_async(_first_enabled)()
+                self._error = None
+            except DatabaseError as error:
+                self._error = error
+        if self._error is not None:
+            raise self._error
+        return self._name
+
+    def forget(self) -> None:
+        """Ask anew at the next call."""
+        self._until_seconds = 0.0
+
+
+def _first_enabled() -> str | None:
+    return SpeechModel.objects.filter(enabled=True).values_list("name", flat=True).first()
+
+
+first_model = FirstModel()
+
+
+@require_safe
+async def health(request: HttpRequest) -> JsonResponse:
+    """Say that the service answers, and with which model; 503 when its database does not."""
+    body: dict[str, Any] = {
+        "status": "ok",
+        "model": None,
+        "api_root": API_ROOT,
+        "version": version(),
+    }
+    try:
+        body["model"] = await first_model.name()
+    except DatabaseError:
+        body["status"] = "unavailable"
+        body["message"] = "The database does not answer."
+    response = JsonResponse(body, status=200 if body["status"] == "ok" else 503)
+    response.headers["Cache-Control"] = "no-store"
+    return response
