@@ -51,3 +51,13 @@ def serve(transactional_db: None, tmp_path: Path) -> Iterator[Callable[..., Serv
     yield start
     for served in running:
         served.stop()
+
+
+@pytest.fixture
+def token(transactional_db: None) -> str:
+    """The token of a user named ann, who may do everything that a user may."""
+    from django.contrib.auth.models import User
+
+    from transcription.services import tokens
+
+    return tokens.create(User.objects.create_user("ann"), name="of the tests")[1]

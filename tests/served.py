@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -9,13 +10,25 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+#: What a busy machine may take for what is a matter of milliseconds.
+PATIENCE_SECONDS = 30.0
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    """Return as soon as the condition holds; fail when it does not come to."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < end, f"still not so after {PATIENCE_SECONDS:g} s"
+        threading.Event().wait(0.01)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +113,35 @@ class Served:
             )
         finally:
             connection.close()
+
+    def post_file(
+        self,
+        file_bytes: int,
+        token: str = "",
+        *,
+        path: str = "/api/v1/transcribe",
+        chunked: bool = False,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Post a file of this size; chunked: without telling the size beforehand."""
+        form = Form.of_size(file_bytes)
+        sent = {"Content-Type": form.content_type, **(headers or {})}
+        if token:
+            sent["Authorization"] = f"Token {token}"
+        if chunked:
+            sent["Transfer-Encoding"] = "chunked"
+        else:
+            sent["Content-Length"] = str(len(form))
+        return self.request("POST", path, body=iter(form), headers=sent, chunked=chunked)
+
+    def open_spools(self) -> list[str]:
+        """Nameless files of the folder for incoming bodies that the process holds open."""
+        folder = str(self.data_dir / "incoming")
+        links = []
+        for handle in Path(f"/proc/{self.process.pid}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):  # closed between the two calls
+                links.append(str(handle.readlink()))
+        return [link for link in links if link.startswith(folder)]
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)

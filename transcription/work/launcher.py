@@ -237,7 +237,7 @@ class Launcher:
 
     def _end(self, supervised: Supervised, fault: str) -> None:
         supervised.fault = fault
-        supervised.died_itself = supervised.has_exited()
+        supervised.died_itself |= supervised.has_exited()
         supervised.phase = Phase.ENDING
         supervised.ended = time.monotonic()
         supervised.kill()

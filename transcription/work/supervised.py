@@ -127,7 +127,7 @@ class Supervised:
         self.phase = Phase.RUNNING
         self.due = None
         self.started = time.monotonic()
-        self.was_ready = self.is_hanging = False
+        self.was_ready = self.is_hanging = self.died_itself = False
         self.fault = ""
 
     def _spawn(self, control_fd: int, holder: Holder) -> subprocess.Popen[bytes]:
@@ -179,6 +179,7 @@ class Supervised:
         os.close(fd)
         if self.phase is Phase.RUNNING and not self.fault:
             self.fault = f"its {died.role} (process {died.pid}) died"
+            self.died_itself = died.role == MAIN
 
     def _drop_control(self) -> None:
         if self._control is not None:

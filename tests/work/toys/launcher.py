@@ -35,7 +35,7 @@ def main(run_dir: Path, wanted: dict[str, Any]) -> int:
     programs = [
         Program(
             name=name,
-            command=(sys.executable, TOY, behaviour),
+            command=(sys.executable, "-S", TOY, behaviour),
             workers=0 if behaviour == "alone" else 1,
             stops_first=behaviour == "alone",
         )
