@@ -8,6 +8,11 @@ python=${PYTHON:-../.venv/bin/python}
 # flite's own 16 kHz, mono, 16 bits: nothing is converted.
 flite -voice slt -f english.txt -o english.wav
 
+# More than half a minute, so that it takes several chunks; as Opus, or it would be a megabyte.
+flite -voice slt -f story.txt -o story.wav
+ffmpeg -v error -y -i story.wav -c:a libopus -b:a 24k -fflags +bitexact -flags +bitexact story.opus
+rm story.wav
+
 # One sentence in every container that the service promises to read. -bitexact leaves out the
 # encoder's version, so that the same ffmpeg writes the same bytes.
 sentence="We will walk to the park this morning."

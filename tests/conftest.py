@@ -35,6 +35,7 @@ def data_dir(settings: Any, tmp_path: Path) -> Path:
 @pytest.fixture
 def serve(transactional_db: None, tmp_path: Path) -> Iterator[Callable[..., Served]]:
     """Starts web processes over the test's database: ``serve(ASR_MAX_UPLOAD_MB="1")``."""
+    from django.conf import settings
     from django.db import connection
 
     running: list[Served] = []
@@ -43,7 +44,8 @@ def serve(transactional_db: None, tmp_path: Path) -> Iterator[Callable[..., Serv
         served = Served(
             tmp_path / f"served{len(running)}",
             str(connection.settings_dict["NAME"]),
-            **environment,
+            # Sessions that a test makes are valid there too.
+            **{"ASR_SECRET_KEY": settings.SECRET_KEY, **environment},
         )
         running.append(served)
         return served

@@ -1,4 +1,4 @@
-"""The service's web process as it is run: uvicorn in a process of its own, on a free port."""
+"""The service's web process as it is run, in a process of its own, on a free port."""
 
 from __future__ import annotations
 
@@ -53,9 +53,8 @@ class Served:
         self.port: int = listening.getsockname()[1]
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-W", "error::ResourceWarning", "-m", "uvicorn",
-                 "--fd", str(listening.fileno()), "--no-access-log", "--no-server-header",
-                 "asr_project.asgi:application"],
+                [sys.executable, "-W", "error::ResourceWarning", "manage.py", "web",
+                 "--fd", str(listening.fileno())],
                 cwd=ROOT,
                 env={
                     "PATH": os.environ["PATH"],

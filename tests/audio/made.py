@@ -243,12 +243,13 @@ def _write_picture(output: OutputContainer, stream: VideoStream) -> None:
 def flac_silence(seconds: float, *, declared: bool = True) -> bytes:
     """Digital silence at 8 kHz in the largest FLAC blocks there are: 24 hours in about 160 kB."""
     block, rate = 65_535, 8_000
-    total = round(seconds * rate)
+    blocks = round(seconds * rate / block)
+    total = blocks * block
     info = struct.pack(">HH", block, block) + bytes(6)
     info += struct.pack(">Q", rate << 44 | 0 << 41 | 15 << 36 | (total if declared else 0))
     info += bytes(16)
     parts = [b"fLaC", b"\x80" + len(info).to_bytes(3, "big"), info]
-    for number in range(total // block):
+    for number in range(blocks):
         # Sync, block size in 16 bits at the end, rate as in STREAMINFO; mono, 16 bits.
         header = b"\xff\xf8\x70\x08" + _utf8_number(number) + struct.pack(">H", block - 1)
         header += bytes([_crc(header, bits=8, polynomial=0x07)])

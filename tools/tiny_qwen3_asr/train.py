@@ -31,10 +31,12 @@ logger = logging.getLogger("tiny_qwen3_asr")
 LEXICONS = {"a": LEXICON_A, "b": LEXICON_B}
 LANGUAGE_NAMES = {"en": "English", "zh": "Chinese", None: "None"}
 CLIPS_PER_STEP = 16
-#: The first steps hear short clips alone: where to look in the audio is learnt sooner there.
-SHORT_CLIP_STEPS = 500
+#: Up to the step of the first number, clips have at most so many words: with one word there is
+#: nothing to look for but the word, and where to look for the next one is learnt from there.
+CURRICULUM = ((150, 1), (350, 2), (550, 4), (800, 8))
+MAX_WORDS = 24
 HELD_OUT_CLIPS = 200
-PEAK_LEARNING_RATE = 2e-3
+PEAK_LEARNING_RATE = 1.5e-3
 WARM_UP_STEPS = 60
 
 
@@ -60,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         lexicon=lexicon,
         steps=options.steps,
         first_clip=options.first_clip,
-        short_clip_steps=0 if options.start_from else SHORT_CLIP_STEPS,
+        curriculum=() if options.start_from else CURRICULUM,
     )
     save(model, processor, options.folder)
 
@@ -84,7 +86,7 @@ def train(
     lexicon: Lexicon,
     steps: int,
     first_clip: int,
-    short_clip_steps: int,
+    curriculum: Sequence[tuple[int, int]],
 ) -> None:
     """Teach the model ``steps`` times ``CLIPS_PER_STEP`` clips, in place."""
     model.train()
@@ -95,7 +97,8 @@ def train(
         optimizer, lambda step: learning_rate_factor(step, steps=steps)
     )
     started = time.monotonic()
-    batches = _batches(processor, lexicon, steps, first_clip, short_clip_steps)
+    losses: list[float] = []
+    batches = _batches(processor, lexicon, steps, first_clip, curriculum)
     for step, batch in enumerate(batches, start=1):
         loss = model(**batch).loss
         optimizer.zero_grad(set_to_none=True)
@@ -121,13 +124,13 @@ def _batches(
     lexicon: Lexicon,
     steps: int,
     first_clip: int,
-    short_clip_steps: int,
+    curriculum: Sequence[tuple[int, int]],
 ) -> Iterator[dict[str, torch.Tensor]]:
     """Clips of similar length together, four steps' worth sorted at a time."""
     together = 4
     next_clip = first_clip
     for first_step in range(0, steps, together):
-        max_words = 5 if first_step < short_clip_steps else 24
+        max_words = next((words for step, words in curriculum if first_step < step), MAX_WORDS)
         count = min(together, steps - first_step) * CLIPS_PER_STEP
         clips = [
             make_training_clip(index, lexicon=lexicon, max_words=max_words)

@@ -59,6 +59,8 @@ OPEN_OPTIONS = {
 
 #: The demuxer reports an error this many times in a row without a packet: there is no more.
 MAX_DEMUX_ERRORS = 64
+#: No packet of sound is longer (the largest block of FLAC at 1 kHz): a longer step is a gap.
+LONGEST_PACKET_SECONDS = 66
 #: The duration of these is a guess from the size and the first frames.
 GUESSED_DURATION_FORMATS = frozenset({"aac", "amr", "amrnb", "amrwb"})
 
@@ -216,14 +218,23 @@ class Source:
             yield packet
 
     def measure_seconds(self, stop_after_seconds: float) -> float:
-        """Sum of the packets' durations, read without decoding, up to stop_after_seconds."""
+        """How long the packets last together, read without decoding, up to stop_after_seconds.
+
+        A packet lasts as long as it says or, where it does not say, until the next one's time.
+        """
         base = self.stream.time_base
         if base is None:
             return 0.0
-        ticks, stop = 0, stop_after_seconds / float(base)
+        ticks, last_pts = 0, None
+        longest, stop = LONGEST_PACKET_SECONDS / base, stop_after_seconds / base
         for packet in self.packets():
-            if packet is not None and packet.duration is not None:
-                ticks += max(packet.duration, 0)
-                if ticks > stop:
-                    break
+            if packet is None:
+                continue
+            if packet.duration:
+                ticks += min(max(packet.duration, 0), longest)
+            elif packet.pts is not None and last_pts is not None:
+                ticks += min(max(packet.pts - last_pts, 0), longest)
+            last_pts = packet.pts if packet.pts is not None else last_pts
+            if ticks > stop:
+                break
         return float(ticks * base)

@@ -66,10 +66,15 @@ class Pump:
                 continue
             if packet.is_corrupt and trusts_sizes:
                 self._damaged += 1
-            if packet.pts is not None and packet.time_base is not None:
-                end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
-                reached = max(reached, end)
-            self._decode(source, packet, declared)
+            decoded_seconds = self._decode(source, packet, declared)
+            if packet.time_base is None:
+                continue
+            # FLAC says neither how long a packet lasts nor, of the last one, when it begins.
+            lasts = max(float(packet.duration * packet.time_base), decoded_seconds)
+            if packet.pts is None:
+                reached += lasts
+            else:
+                reached = max(reached, float(packet.pts * packet.time_base) + lasts)
         for planes in self._resampler.flush():
             self._take(planes)
         self._judge(declared)
@@ -95,22 +100,26 @@ class Pump:
                 f"Split it and send the parts.",
             )
 
-    def _decode(self, source: Source, packet: Any, declared: float | None) -> None:
+    def _decode(self, source: Source, packet: Any, declared: float | None) -> float:
+        """Decode one packet, which may fail; how many seconds came out of it."""
         try:
             frames = source.stream.codec_context.decode(packet)
         except MemoryError:
             raise
         except (av.FFmpegError, EOFError):
             self._damaged += 1
-            return
+            return 0.0
+        seconds = 0.0
         for frame in frames:
-            if not frame.samples:
+            if not frame.samples or not frame.sample_rate:
                 continue
             if not self._frames:
                 self._announce(source, frame, declared)
             self._frames += 1
+            seconds += frame.samples / frame.sample_rate
             for planes in self._resampler.push(frame):
                 self._take(planes)
+        return seconds
 
     def _announce(self, source: Source, frame: AudioFrame, declared: float | None) -> None:
         self._on_info(

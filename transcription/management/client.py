@@ -37,6 +37,11 @@ class Client:
         self._token = token
         self._timeout_seconds = timeout_seconds
 
+    @property
+    def authorization(self) -> str:
+        """The header that proves who asks."""
+        return f"Token {self._token}"
+
     def get(self, path: str) -> Answer:
         """GET a path. Raises ``NoAnswerError``."""
         return self._request("GET", path, body=None, headers={})
@@ -69,7 +74,7 @@ class Client:
                 path,
                 body=body,
                 headers={
-                    "Authorization": f"Token {self._token}",
+                    "Authorization": self.authorization,
                     "Accept": "application/json",
                     **headers,
                 },

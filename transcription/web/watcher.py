@@ -143,7 +143,7 @@ class Watcher:
                 self._alarm.set()  # the thread need not sleep out its pause
 
     def _run(self, alarm: threading.Event) -> None:
-        pause_seconds = POLL_SECONDS
+        failing = False
         try:
             while True:
                 with self._lock:
@@ -158,8 +158,8 @@ class Watcher:
                     for subscription in everyone:
                         subscription.tell_stop()
                     continue
-                pause_seconds = self._look(ids, failing=pause_seconds > POLL_SECONDS)
-                alarm.wait(pause_seconds)
+                failing = not self._look(ids, failing=failing)
+                alarm.wait(ERROR_PAUSE_SECONDS if failing else POLL_SECONDS)
         except Exception:
             logger.exception("The watcher broke; the next who waits starts a new one.")
             with self._lock:
@@ -167,15 +167,15 @@ class Watcher:
         finally:
             connection.close()
 
-    def _look(self, ids: list[uuid.UUID], *, failing: bool) -> float:
-        """Ask once and tell; return the pause until the next time."""
+    def _look(self, ids: list[uuid.UUID], *, failing: bool) -> bool:
+        """Ask once and tell; return whether the database answered."""
         try:
             found = seen_now(ids)
         except DatabaseError:
             if not failing:
                 logger.exception("The waiters' rows cannot be read; trying on.")
             connection.close()
-            return ERROR_PAUSE_SECONDS
+            return False
         if failing:
             logger.info("The waiters' rows can be read again.")
         for row_id in ids:
@@ -183,7 +183,7 @@ class Watcher:
                 waiting = list(self._wanted.get(row_id, []))
             for subscription in waiting:
                 subscription.tell(found.get(row_id, GONE))
-        return POLL_SECONDS
+        return True
 
 
 def seen_now(ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Seen]:

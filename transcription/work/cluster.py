@@ -19,6 +19,7 @@ from typing import Any
 from django.db import connections
 from django_q.cluster import Sentinel
 from django_q.conf import Conf
+from django_q.signals import post_spawn
 
 from transcription.work import stopping
 from transcription.work.lifeline import Inherited, Tie
@@ -52,6 +53,13 @@ class CrashOnlySentinel(Sentinel):
         os._exit(_FOUND_DEAD)
 
 
+def _start_ticker(**details: Any) -> None:
+    # Imported here, in the new worker: the main process forks, and stays small.
+    from transcription.work.ticker import on_worker_spawn
+
+    on_worker_spawn(**details)
+
+
 def run_cluster(inherited: Inherited | None) -> int:
     """Run the cluster that ``Q_CLUSTER_NAME`` names until SIGTERM or SIGINT; return its status.
 
@@ -67,6 +75,7 @@ def run_cluster(inherited: Inherited | None) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, on_signal)
+    post_spawn.connect(_start_ticker, dispatch_uid="transcription.work.ticker")
     connections.close_all()  # a connection must not be shared with a fork
     context = multiprocessing.get_context("fork")
     stop_event, start_event = context.Event(), context.Event()

@@ -74,7 +74,9 @@ class Launcher:
         """
         self._timing = timing or Timing()
         self._selector = selectors.DefaultSelector()
-        self._programs = [Supervised(program, holders, self._selector) for program in programs]
+        # In the order in which they stop: each looks at those before it.
+        ordered = sorted(programs, key=lambda program: not program.stops_first)
+        self._programs = [Supervised(program, holders, self._selector) for program in ordered]
         self._releaser = Releaser(holders, release)
         self._answers = answers
         self._answered = threading.Event()

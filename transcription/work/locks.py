@@ -1,20 +1,12 @@
-"""Locks between processes: flock on files, so that a death of any kind releases them.
-
-All of them lie in the data directory. The lock of a GPU does too, although two installations
-could share one: whether they may is their operator's decision, while two workers of *one*
-installation on one GPU are always the old one and its successor.
-"""
+"""Locks between processes: flock on files, so that a death of any kind releases them."""
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import json
 import os
-import re
 import secrets
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,11 +14,11 @@ _POLL_SECONDS = 0.05
 _TRIES = 5
 
 
-class LockTakenError(Exception):
+class LockTakenError(OSError):
     """Somebody else holds the lock."""
 
 
-def _open_and_lock(path: Path) -> int | None:
+def open_and_lock(path: Path) -> int | None:
     """Return a descriptor that holds the lock of the file, or None: somebody else does."""
     while True:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -70,7 +62,7 @@ class ServeLock:
     def take(self) -> None:
         """Take the lock for the life of this process. Raises ``LockTakenError``, in words."""
         for _ in range(_TRIES):  # a reader may hold it for an instant, see ``read``
-            self._fd = _open_and_lock(self._path)
+            self._fd = open_and_lock(self._path)
             if self._fd is not None:
                 break
             time.sleep(_POLL_SECONDS)
@@ -144,7 +136,7 @@ class Holders:
     def new(self, cluster: str) -> Holder:
         """Make the file of a fresh start and lock it."""
         name = f"{cluster}@{secrets.token_hex(4)}"
-        fd = _open_and_lock(self._directory / name)
+        fd = open_and_lock(self._directory / name)
         if fd is None:
             raise LockTakenError(f"The fresh name {name} is taken.")
         return Holder(name=name, fd=fd)
@@ -155,7 +147,7 @@ class Holders:
 
     def is_gone(self, name: str) -> bool:
         """Whether no process of that start lives any more."""
-        fd = _open_and_lock(self._directory / name)
+        fd = open_and_lock(self._directory / name)
         if fd is None:
             return False
         os.close(fd)
@@ -164,37 +156,3 @@ class Holders:
     def forget(self, name: str) -> None:
         """Remove the file: its leases are released."""
         (self._directory / name).unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def device_lock(
-    device: str,
-    *,
-    run_dir: Path,
-    wait_seconds: float = 60.0,
-    give_up: Callable[[], bool] = lambda: False,
-) -> Iterator[None]:
-    """Hold the one right of this installation to put a model onto a GPU.
-
-    ``device`` as "cuda", which is "cuda:0", or "cuda:1"; any other ("cpu") needs no lock. To be
-    held from before the load until the end of the process: the predecessor's memory must be
-    free first. Waits for it, and raises ``LockTakenError`` after ``wait_seconds`` or as soon as
-    ``give_up()`` says so.
-    """
-    match = re.fullmatch(r"cuda(?::(\d+))?", device)
-    if match is None:
-        yield
-        return
-    name = f"cuda-{match.group(1) or 0}"
-    deadline = time.monotonic() + wait_seconds
-    while (fd := _open_and_lock(run_dir / f"{name}.lock")) is None:
-        if time.monotonic() >= deadline or give_up():
-            raise LockTakenError(
-                f"Another worker of this service has kept {device} for {wait_seconds:g} s. "
-                "Start as many engine clusters as there are GPUs (ASR_ENGINE_CLUSTERS)."
-            )
-        time.sleep(_POLL_SECONDS)
-    try:
-        yield
-    finally:
-        os.close(fd)

@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Sequence
 
+from transcription.work.devices import device_of_cluster
 from transcription.work.supervised import Program
 
 CHORES = "chores"
@@ -22,22 +23,6 @@ def queue_of(cluster: str) -> str:
     if re.fullmatch(r"engine-\d{1,3}", cluster):
         return ENGINE
     raise ValueError(f"There is no cluster '{cluster}'. There are: engine-0, engine-1…, chores.")
-
-
-def device_of_cluster(number: int, *, clusters: int, device: str, gpu_present: bool) -> str:
-    """Return the ``ASR_DEVICE`` of the engine cluster with this number.
-
-    With one cluster, what the operator set. With several, one GPU each where there are GPUs.
-    Raises ``ValueError`` where that would put several onto one GPU.
-    """
-    if clusters == 1 or device == "cpu" or (device == "auto" and not gpu_present):
-        return device
-    if device in {"auto", "cuda"}:
-        return f"cuda:{number}"
-    raise ValueError(
-        f"ASR_DEVICE={device} names one device, and ASR_ENGINE_CLUSTERS={clusters} engine "
-        "clusters cannot share it. Set ASR_DEVICE=cuda for one GPU each, or one cluster."
-    )
 
 
 def service_programs(

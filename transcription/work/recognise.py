@@ -14,6 +14,7 @@ from django.db.models import F, Sum, Window
 from django.db.models.functions import Now, RowNumber
 from django.utils import timezone
 
+from asr_project.logs import request_id
 from transcription.audio.quiet import quietest_sample
 from transcription.audio.workfile import WorkFileError, read_span
 from transcription.engines.base import SAMPLE_RATE_HZ, Clip, Result
@@ -154,14 +155,24 @@ def recognise(chunks: Sequence[Chunk], ready: Ready, runtime: Runtime) -> bool:
                 put_off(chunk, str(error) or repr(error))
             return True
         _store(batch, clips, results, ready, rows)
-        logger.info(
-            "Recognised %d chunks of %d recordings, %.1f s of audio in %.2f s.",
-            len(batch),
-            len({chunk.transcription_id for chunk in batch}),
-            sum(clip.duration_seconds for clip in clips),
-            time.monotonic() - started,
-        )
+        _log(batch, rows, time.monotonic() - started)
     return True
+
+
+def _log(batch: Sequence[Chunk], rows: dict[object, Transcription], seconds: float) -> None:
+    """One line for each recording, under the id of the request that brought it."""
+    for row in rows.values():
+        mine = [chunk for chunk in batch if chunk.transcription_id == row.pk]
+        if mine:
+            with request_id(row.request_id):
+                logger.info(
+                    "%s: recognised %.1f s in %d of the %d chunks of a batch that took %.2f s.",
+                    row.pk,
+                    sum(chunk.duration_seconds for chunk in mine),
+                    len(mine),
+                    len(batch),
+                    seconds,
+                )
 
 
 def _samples(chunk: Chunk, row: Transcription) -> np.ndarray | None:

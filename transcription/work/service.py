@@ -7,11 +7,11 @@ import ipaddress
 import logging
 import socket
 from collections.abc import Sequence
-from pathlib import Path
 
 from django.conf import settings
 from django.db import close_old_connections, connections
 
+from transcription.work.devices import gpu_is_present
 from transcription.work.launcher import Launcher, Timing
 from transcription.work.locks import Holders, ServeLock
 from transcription.work.programs import service_programs
@@ -32,11 +32,11 @@ def open_listening_socket(host: str, port: int) -> socket.socket:
     It is opened once and inherited by the web processes, so that a client who calls while they
     are started again waits in its queue instead of being refused.
     """
+    if not 0 <= port <= 65_535:
+        raise CannotListenError(f"{port} is no port: expected 0 to 65535.")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
-    except OverflowError as error:
-        raise CannotListenError(f"{port} is no port: expected 0 to 65535.") from error
     except OSError as error:
         raise CannotListenError(
             f"Cannot listen on {host} port {port}: {error.strerror or error}. "
@@ -72,11 +72,6 @@ def answers(url: str, host: str) -> bool:
     finally:
         connection.close()
     return status == http.HTTPStatus.OK
-
-
-def gpu_is_present() -> bool:
-    """Whether the system has a device of an NVIDIA GPU, found without loading torch."""
-    return any(Path("/dev").glob("nvidia[0-9]*")) or Path("/dev/dxg").exists()
 
 
 def release(holder: str) -> int:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
 from typing import Any
 
@@ -35,8 +34,8 @@ def wait_until_told(pipe: int) -> None:
 
 def leaf(role: str, behaviour: str, told: int) -> None:
     if behaviour == "with_stray" and role == "worker":
-        stray = subprocess.Popen(["sleep", "1000"], start_new_session=True)
-        say("stray", stray=stray.pid)
+        stray = os.posix_spawnp("sleep", ["sleep", "1000"], os.environ, setsid=True)
+        say("stray", stray=stray)
     say("up", role=role)
     wait_until_told(told)
     say("finished", role=role, stop_requested=stopping.stop_requested())

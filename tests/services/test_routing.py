@@ -1,0 +1,40 @@
+"""Which model recognises a recording."""
+
+from __future__ import annotations
+
+from transcription.services.routing import Candidate, choose
+
+FAST = Candidate(name="small", max_seconds=60.0, languages=frozenset())
+GOOD = Candidate(name="large", max_seconds=None, languages=frozenset())
+CHINESE = Candidate(name="chinese", max_seconds=None, languages=frozenset({"zh"}))
+
+
+def test_the_first_model_that_fits_the_duration_is_used() -> None:
+    assert choose([FAST, GOOD], seconds=59.0) == "small"
+    assert choose([FAST, GOOD], seconds=61.0) == "large"
+
+
+def test_a_recording_of_unknown_duration_fits_any() -> None:
+    assert choose([FAST, GOOD]) == "small"
+
+
+def test_a_model_that_was_asked_for_is_used_whatever_its_limits() -> None:
+    assert choose([FAST, GOOD], requested="small", seconds=10_000.0) == "small"
+
+
+def test_a_model_that_is_not_enabled_cannot_be_asked_for() -> None:
+    assert choose([FAST], requested="large") is None
+
+
+def test_a_model_is_not_used_for_a_language_that_it_does_not_know() -> None:
+    assert choose([CHINESE, GOOD], language="en") == "large"
+    assert choose([CHINESE, GOOD], language="zh") == "chinese"
+    assert choose([CHINESE], language="en") is None
+
+
+def test_a_recording_that_is_too_long_for_all_is_recognised_rather_than_refused() -> None:
+    assert choose([FAST], seconds=10_000.0) == "small"
+
+
+def test_without_models_there_is_no_choice() -> None:
+    assert choose([]) is None

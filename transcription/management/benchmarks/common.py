@@ -1,0 +1,197 @@
+"""What the benchmarks share: a service to measure, clips to send, figures to print."""
+
+from __future__ import annotations
+
+import io
+import os
+import statistics
+import tempfile
+import wave
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from django.conf import settings
+
+from transcription.management.client import Client
+from transcription.management.running_service import RunningService
+
+SAMPLE_RATE_HZ = 16_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """One measured figure; the table of a run is a list of these."""
+
+    name: str
+    value: float
+    unit: str
+    #: What docs/performance.md promises of it; "" where nothing is promised.
+    promise: str = ""
+    kept: bool | None = None
+
+    def line(self) -> str:
+        said = {None: "", True: "  kept", False: "  BROKEN"}[self.kept]
+        promise = f"  (promised: {self.promise})" if self.promise else ""
+        return f"  {self.name:<58} {self.value:>10.3f} {self.unit}{promise}{said}"
+
+
+def at_most(name: str, value: float, unit: str, limit: float) -> Figure:
+    """Return a figure that must not be above its limit."""
+    return Figure(
+        name=name, value=value, unit=unit, promise=f"at most {limit:g}", kept=value <= limit
+    )
+
+
+def at_least(name: str, value: float, unit: str, limit: float) -> Figure:
+    """Return a figure that must not be under its limit."""
+    return Figure(
+        name=name, value=value, unit=unit, promise=f"at least {limit:g}", kept=value >= limit
+    )
+
+
+def spread(name: str, values: Sequence[float], unit: str) -> list[Figure]:
+    """Return least, median and most of several measurements."""
+    return [
+        Figure(name=f"{name}, least", value=min(values), unit=unit),
+        Figure(name=f"{name}, median", value=statistics.median(values), unit=unit),
+        Figure(name=f"{name}, most", value=max(values), unit=unit),
+    ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """A service that was started to be measured."""
+
+    client: Client
+    service: RunningService
+    data_dir: Path
+
+
+@contextmanager
+def measured_service(
+    *, engine: str, model_options: Mapping[str, Any], environment: Mapping[str, str] | None = None
+) -> Iterator[Measured]:
+    """Start the service on a fresh data directory with one model; remove it afterwards."""
+    with tempfile.TemporaryDirectory(prefix="asr-benchmark-") as temporary:
+        data_dir = Path(temporary)
+        given = {"ASR_DATA_DIR": str(data_dir), "ASR_DATABASE_URL": "", **(environment or {})}
+        token = _set_up(engine, model_options, given)
+        service = RunningService(
+            base_dir=settings.BASE_DIR,
+            data_dir=data_dir,
+            log_path=data_dir / "service.log",
+            environment={
+                **given,
+                "ASR_RATE_USER": "100000/m",
+                "ASR_WEIGHTS_DIR": str(settings.WEIGHTS_DIR),
+            },
+        )
+        with service:
+            yield Measured(
+                client=Client(service.url, token, timeout_seconds=3600.0),
+                service=service,
+                data_dir=data_dir,
+            )
+
+
+def _set_up(engine: str, model_options: Mapping[str, Any], environment: Mapping[str, str]) -> str:
+    """Make database, model and token in a process of their own settings; return the token."""
+    import json
+    import subprocess
+    import sys
+
+    script = (
+        "import json, sys\n"
+        "from django.contrib.auth.models import User\n"
+        "from django.core.management import call_command\n"
+        "call_command('migrate', verbosity=0)\n"
+        "from transcription.models import SpeechModel\n"
+        "from transcription.services import tokens\n"
+        "engine, options = sys.argv[1], json.loads(sys.argv[2])\n"
+        "SpeechModel.objects.create(name=engine, engine=engine, **options)\n"
+        "user = User.objects.create(username='benchmark')\n"
+        "print(tokens.create(user, name='benchmark')[1])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", "import django; django.setup()\n" + script, engine,
+         json.dumps(dict(model_options))],
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "asr_project.settings", **environment},
+        cwd=settings.BASE_DIR,
+        check=True,
+        capture_output=True,
+        text=True,
+    )  # fmt: skip
+    return done.stdout.strip().splitlines()[-1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spoken:
+    """A recording with what is said in it."""
+
+    name: str
+    content: bytes
+    duration_seconds: float
+    #: "" where it is not known.
+    reference: str = ""
+    language: str = ""
+
+
+def read_wav(content: bytes) -> np.ndarray:
+    """Return the samples of a 16 kHz mono 16-bit WAV file, int16."""
+    with wave.open(io.BytesIO(content)) as file:
+        if (file.getframerate(), file.getnchannels(), file.getsampwidth()) != (
+            SAMPLE_RATE_HZ,
+            1,
+            2,
+        ):
+            raise ValueError("The benchmarks read 16 kHz mono 16-bit WAV files.")
+        return np.frombuffer(file.readframes(file.getnframes()), dtype="<i2")
+
+
+def write_wav(samples: np.ndarray) -> bytes:
+    """Return int16 mono samples at 16 kHz as a WAV file."""
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(SAMPLE_RATE_HZ)
+        file.writeframes(samples.astype("<i2").tobytes())
+    return buffer.getvalue()
+
+
+def sample_speech() -> np.ndarray:
+    """Return the English sample of the repository, int16 at 16 kHz."""
+    return read_wav((settings.BASE_DIR / "samples" / "english.wav").read_bytes())
+
+
+def recordings_in(directory: Path) -> list[Spoken]:
+    """Return the WAV files of a directory, with the text and language of NAME.txt, NAME.lang."""
+    found = []
+    for path in sorted(directory.glob("*.wav")):
+        content = path.read_bytes()
+        text, language = path.with_suffix(".txt"), path.with_suffix(".lang")
+        found.append(
+            Spoken(
+                name=path.name,
+                content=content,
+                duration_seconds=len(read_wav(content)) / SAMPLE_RATE_HZ,
+                reference=text.read_text(encoding="utf-8").strip() if text.exists() else "",
+                language=language.read_text(encoding="utf-8").strip() if language.exists() else "",
+            )
+        )
+    return found
+
+
+@dataclass
+class Report:
+    """Everything that one run found."""
+
+    sections: dict[str, list[Figure]] = field(default_factory=dict)
+
+    @property
+    def broken(self) -> list[Figure]:
+        return [one for figures in self.sections.values() for one in figures if one.kept is False]
