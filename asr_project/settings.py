@@ -12,7 +12,7 @@ from asr_project.env import database_from_url, environment, sqlite_settings
 from asr_project.secret import read_or_make_secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environment(BASE_DIR)
+ENV = env = environment(BASE_DIR)
 
 # --- where everything lies ------------------------------------------------------------------
 
@@ -62,11 +62,10 @@ PROXY_COUNT = env.integer(
     high=10,
 )
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
-SECURE_HSTS_SECONDS = (
-    env.integer("ASR_HSTS_SECONDS", 31_536_000, "Seconds of HSTS when ASR_HTTPS is on.")
-    if HTTPS
-    else 0
+HSTS_SECONDS = env.integer(
+    "ASR_HSTS_SECONDS", 31_536_000, "For how long browsers insist on https when ASR_HTTPS is on."
 )
+SECURE_HSTS_SECONDS = HSTS_SECONDS if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 # The probes of an orchestrator come by plain http from inside.
 SECURE_REDIRECT_EXEMPT = [r"^health(/|$)"]

@@ -103,7 +103,7 @@ def own_samples() -> list[SpeechSample]:
     own += [("chinese.wav", "zh")]
     return [
         SpeechSample(
-            name=name,
+            name=name.partition(".")[0],
             language=language,
             path=folder / name,
             reference=(folder / name).with_suffix(".txt").read_text(encoding="utf-8").strip(),
@@ -173,12 +173,15 @@ def _sha256(path: Path) -> str:
 
 # --- The benchmark set ---------------------------------------------------------------------------
 
-#: The 16 files: (language, seconds), 344 s in all. Mostly English, since the error rate of the
-#: whole is to speak of the service, not of a small model's Chinese.
+#: The 16 files: (language, seconds), 344 s in all. One French and one Chinese, so that a batch
+#: holds several languages; the rest English, so that the rate of errors speaks of the service
+#: and not of what a small model cannot do anyway.
 BENCHMARK_FILES = (
-    ("en", 5), ("fr", 7), ("fr", 9), ("en", 11), ("zh", 13), ("zh", 15), ("en", 17), ("en", 19),
+    ("en", 5), ("fr", 7), ("en", 9), ("zh", 11), ("en", 13), ("en", 15), ("en", 17), ("en", 19),
     ("en", 21), ("en", 23), ("en", 26), ("en", 29), ("en", 32), ("en", 35), ("en", 38), ("en", 44),
 )  # fmt: skip
+#: Classical Chinese and bare numerals: hard for a small model, and no use in a benchmark.
+NOT_IN_BENCHMARK = frozenset({"zh/pangrama", "zh/jishu"})
 MIN_PAUSE_SECONDS = 0.5
 
 
@@ -217,6 +220,8 @@ def _sentences() -> dict[str, list[_Sentence]]:
     """The clips by language: the wheel's, and the sentences of the repository's own samples."""
     sentences: dict[str, list[_Sentence]] = {}
     for sample in [*fetch_speech_samples("en", "fr", "zh"), *own_samples()]:
+        if sample.name in NOT_IN_BENCHMARK:
+            continue
         texts = _split_text(sample)
         for clip, text in zip(
             _cut_at_pauses(read_audio(sample.path), len(texts)), texts, strict=True

@@ -97,7 +97,7 @@ def test_the_language_of_a_file_is_the_one_spoken_longest():
 
 
 def test_silence_does_not_vote():
-    assert dominant_language([(None, 600.0), ("fr", 1.0)]) == "fr"
+    assert dominant_language([(None, 600.0), ("", 600.0), ("fr", 1.0)]) == "fr"
     assert dominant_language([("cy", 0.0)]) is None
     assert dominant_language([]) is None
 

@@ -106,8 +106,11 @@ def train(
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         schedule.step()
+        losses.append(loss.item())
         if step % 50 == 0:
-            logger.info("step %d: loss %.4f, %.0f s", step, loss.item(), time.monotonic() - started)
+            mean = sum(losses) / len(losses)
+            logger.info("step %d: loss %.4f, %.0f s", step, mean, time.monotonic() - started)
+            losses.clear()
     model.eval()
 
 

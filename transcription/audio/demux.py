@@ -34,7 +34,7 @@ from transcription.audio.sniff import sniff
 #: FFmpeg's names of the containers that may be opened, as it would match them one by one.
 FORMATS = frozenset({
     "wav", "w64", "aiff", "caf", "mp3", "aac", "flac", "ogg", "matroska", "webm",
-    "mov", "mp4", "m4a", "3gp", "3g2", "amr", "amrnb", "amrwb",
+    "mov", "mp4", "m4a", "3gp", "3g2", "amr",
 })
 #: FFmpeg's names of the decoders that may be run, several for some codecs: builds differ.
 CODECS = frozenset({
@@ -62,7 +62,7 @@ MAX_DEMUX_ERRORS = 64
 #: No packet of sound is longer (the largest block of FLAC at 1 kHz): a longer step is a gap.
 LONGEST_PACKET_SECONDS = 66
 #: The duration of these is a guess from the size and the first frames.
-GUESSED_DURATION_FORMATS = frozenset({"aac", "amr", "amrnb", "amrwb"})
+GUESSED_DURATION_FORMATS = frozenset({"aac", "amr"})
 
 
 class Source:

@@ -21,7 +21,8 @@ SAMPLE_RATES_HZ = range(1_000, 768_001)
 MAX_CHANNELS = 64
 #: How much is collected before it is resampled.
 BATCH_SECONDS = 0.5
-FLOAT_FORMATS = frozenset({"flt", "fltp", "dbl", "dblp"})
+#: What raw floats are read as, which is how NaN gets in: decoders of other codecs make none.
+RAW_FLOAT_FORMATS = frozenset({"flt", "dbl"})
 
 Samples = npt.NDArray[np.int16]
 
@@ -66,7 +67,7 @@ class Resampler:
         batch = fifo.read()
         if batch is None:
             return
-        if batch.format.name in FLOAT_FORMATS:
+        if batch.format.name in RAW_FLOAT_FORMATS:
             batch = _without_nan(batch)
         if self._graph is None:
             yield _int16_planes(batch)
@@ -93,9 +94,7 @@ class Resampler:
                 f"recording has. Export it again.",
             )
         name = frame.format.name
-        if frame.sample_rate == SAMPLE_RATE_HZ and (
-            name == "s16p" or (name == "s16" and channels == 1)
-        ):
+        if frame.sample_rate == SAMPLE_RATE_HZ and channels <= 2 and name == "s16":
             return None
         # A layout with known places is folded to stereo by FFmpeg with the usual weights, scaled
         # so that it cannot clip; Downmixer does the rest.
@@ -112,7 +111,7 @@ class Resampler:
         target = graph.add(
             "aformat",
             sample_rates=str(SAMPLE_RATE_HZ),
-            sample_fmts="s16p",
+            sample_fmts="s16",
             channel_layouts="stereo" if known else frame.layout.name,
         )
         sink = graph.add("abuffersink")
@@ -123,8 +122,12 @@ class Resampler:
 
 
 def _int16_planes(frame: AudioFrame) -> Samples:
-    """The samples of a frame of s16p, or of mono s16: int16 of shape (channels, samples)."""
-    return cast(Samples, frame.to_ndarray().reshape(-1, frame.samples))
+    """The samples of a frame of s16: int16 of shape (channels, samples).
+
+    Interleaved, because PyAV reads beyond the planes of a frame with eight of them or more.
+    """
+    channels = len(frame.layout.channels)
+    return cast(Samples, frame.to_ndarray().reshape(frame.samples, channels).T)
 
 
 def _without_nan(frame: AudioFrame) -> AudioFrame:

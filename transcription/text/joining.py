@@ -66,11 +66,12 @@ def dominant_language(shares: Iterable[tuple[str | None, float]]) -> str | None:
     """The language of a file: the one with most seconds of speech in it.
 
     ``shares`` are (language code, seconds of speech) of each chunk; chunks without a language
-    do not count. Equal shares: the language that came first. None where nothing was heard.
+    (None or "") do not count. Equal shares: the language that came first. None where nothing was
+    heard.
     """
     seconds_by_language: dict[str, float] = {}
     for language, seconds in shares:
-        if language is not None and seconds > 0:
+        if language and seconds > 0:
             seconds_by_language[language] = seconds_by_language.get(language, 0.0) + seconds
     if not seconds_by_language:
         return None

@@ -81,13 +81,21 @@ class DurableUploadHandler(FileUploadHandler):
         if len(self._head) < HEAD_BYTES:
             self._head += raw_data[: HEAD_BYTES - len(self._head)]
         left = memoryview(raw_data)
-        while left:
-            left = left[self._file.write(left) :]
+        try:
+            while left:
+                left = left[self._file.write(left) :]
+        except OSError:
+            self._discard()
+            raise
 
     def file_complete(self, file_size: int) -> DurableUpload | None:
         if self._file is None:
             return None  # the part was passed over
-        os.fsync(self._file.fileno())
+        try:
+            os.fsync(self._file.fileno())
+        except OSError:
+            self._discard()
+            raise
         upload = DurableUpload(
             self._file,
             self._path,
@@ -102,6 +110,9 @@ class DurableUploadHandler(FileUploadHandler):
         return upload
 
     def upload_interrupted(self) -> None:
+        self._discard()
+
+    def _discard(self) -> None:
         if self._file is not None:
             self._file.close()
             self._path.unlink(missing_ok=True)

@@ -1,0 +1,52 @@
+"""What the documentation says is what the code does."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from transcription.services.errors import ERRORS
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+
+def test_the_tables_of_settings_and_errors_are_those_of_the_code() -> None:
+    call_command("write_docs", check=True)
+
+
+def test_an_outdated_table_is_noticed(settings, tmp_path) -> None:
+    for name in ("README.md", "README.zh-CN.md"):
+        text = (BASE_DIR / name).read_text(encoding="utf-8")
+        (tmp_path / name).write_text(text.replace("ASR_DATA_DIR", "ASR_OLD"), encoding="utf-8")
+    settings.BASE_DIR = tmp_path
+    with pytest.raises(CommandError, match=r"README\.md"):
+        call_command("write_docs", check=True)
+
+
+def test_error_codes_and_numbers_are_unique_and_never_zero() -> None:
+    numbers = [kind.number for kind in ERRORS.values()]
+    assert len(set(numbers)) == len(numbers)
+    assert 0 not in numbers
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
+def test_every_make_target_and_command_that_a_readme_names_exists(name: str) -> None:
+    text = (BASE_DIR / name).read_text(encoding="utf-8")
+    makefile = (BASE_DIR / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+    assert set(re.findall(r"\bmake ([a-z-]+)", text)) <= targets | {"sure"}
+    commands = {
+        path.stem for path in (BASE_DIR / "transcription/management/commands").glob("*.py")
+    } | {"createsuperuser"}
+    assert set(re.findall(r"manage\.py ([a-z_]+)", text)) <= commands
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
+def test_links_within_the_repository_lead_somewhere(name: str) -> None:
+    text = (BASE_DIR / name).read_text(encoding="utf-8")
+    links = [link for link in re.findall(r"\]\(([^)#]+)", text) if "://" not in link]
+    assert links
+    assert [link for link in links if not (BASE_DIR / link).exists()] == []

@@ -1,0 +1,59 @@
+"""No accepted upload is lost, whatever dies."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.torture.databases import NotInstalledError, postgresql, redis
+from tests.torture.torture import BACK_SECONDS, Account, torture
+
+SEED = int(os.environ.get("ASR_TEST_TORTURE_SEED", "20"))
+LONG_KILLS = int(os.environ.get("ASR_TEST_TORTURE_KILLS", "60"))
+
+
+def judge(account: Account) -> None:
+    assert account.faults == []
+    assert account.exit_status == 0
+    assert account.accepted > len(account.kills)
+    # On a machine that is busy with other things, everything takes as many times longer.
+    cores = os.cpu_count() or 1
+    limit_seconds = BACK_SECONDS * max(1.0, os.getloadavg()[0] / cores)
+    late = [kill for kill in account.kills if (kill.back_seconds or 0.0) > limit_seconds]
+    assert late == []
+
+
+def test_a_few_kills_lose_nothing(tmp_path: Path) -> None:
+    account = torture(tmp_path / "var", kills=8, seed=SEED)
+    print(account.in_words("Short, SQLite"))
+    judge(account)
+
+
+@pytest.mark.torture
+def test_many_kills_lose_nothing_on_sqlite(tmp_path: Path) -> None:
+    account = torture(tmp_path / "var", kills=LONG_KILLS, seed=SEED)
+    print(account.in_words("SQLite"))
+    judge(account)
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("with_redis", [False, True], ids=["postgresql", "postgresql and redis"])
+def test_many_kills_lose_nothing_on_servers(tmp_path: Path, with_redis: bool) -> None:
+    with ExitStack() as servers:
+        try:
+            database_url = servers.enter_context(postgresql())
+            redis_url = servers.enter_context(redis()) if with_redis else ""
+        except NotInstalledError as missing:
+            pytest.skip(str(missing))
+        account = torture(
+            tmp_path / "var",
+            kills=LONG_KILLS,
+            seed=SEED + 1 + with_redis,
+            database_url=database_url,
+            redis_url=redis_url,
+        )
+    print(account.in_words("PostgreSQL and Redis" if with_redis else "PostgreSQL"))
+    judge(account)
