@@ -113,7 +113,7 @@ MIDDLEWARE = [
     "corsheaders.middleware.CorsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
-    "transcription.api.errors.refused_body_middleware",
+    "transcription.api.errors.RefusedBodyMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -379,9 +379,10 @@ LOGGING: dict[str, Any] = {
     },
     "root": {"level": LOG_LEVEL, "handlers": ["console", "file"]},
     "loggers": {
-        # Our own access line replaces these two.
+        # Our own access line replaces these.
         "uvicorn.access": {"level": "WARNING"},
         "django.server": {"level": "WARNING"},
+        "django.request": {"level": "ERROR"},
         "django-q": {"level": "WARNING"},
     },
 }

@@ -177,11 +177,12 @@ def _sha256(path: Path) -> str:
 #: holds several languages; the rest English, so that the rate of errors speaks of the service
 #: and not of what a small model cannot do anyway.
 BENCHMARK_FILES = (
-    ("en", 5), ("fr", 7), ("en", 9), ("zh", 11), ("en", 13), ("en", 15), ("en", 17), ("en", 19),
+    ("en", 5), ("fr", 7), ("zh", 9), ("en", 11), ("en", 13), ("en", 15), ("en", 17), ("en", 19),
     ("en", 21), ("en", 23), ("en", 26), ("en", 29), ("en", 32), ("en", 35), ("en", 38), ("en", 44),
 )  # fmt: skip
-#: Classical Chinese and bare numerals: hard for a small model, and no use in a benchmark.
-NOT_IN_BENCHMARK = frozenset({"zh/pangrama", "zh/jishu"})
+#: Classical Chinese, bare numerals, and a greeting after which Whisper base hears no more: hard
+#: for a small model on either side of a comparison, so they would only add chance to it.
+NOT_IN_BENCHMARK = frozenset({"zh/pangrama", "zh/jishu", "zh/nihao_shijie"})
 MIN_PAUSE_SECONDS = 0.5
 
 
@@ -195,7 +196,8 @@ class _Sentence:
 
 
 def compose_benchmark_set(folder: Path) -> list[SpeechSample]:
-    """Write the benchmark set: 16 WAV files (16 kHz, mono, 16 bits), each with its text beside.
+    """Write the benchmark set: 16 WAV files (16 kHz, mono, 16 bits), each with its text
+    (NAME.txt) and language (NAME.lang) beside, as ``manage.py benchmark --files`` reads them.
 
     Each file is in one language and exactly as long as ``BENCHMARK_FILES`` says: whole clips in
     changing order, the time left over shared out among the pauses. The same bytes every time.
@@ -210,6 +212,7 @@ def compose_benchmark_set(folder: Path) -> list[SpeechSample]:
         _write_wav(path, _with_pauses(chosen, seconds))
         reference = ("" if language == "zh" else " ").join(clip.text for clip in chosen)
         path.with_suffix(".txt").write_text(reference + "\n", encoding="utf-8")
+        path.with_suffix(".lang").write_text(language + "\n", encoding="utf-8")
         written.append(
             SpeechSample(name=path.stem, language=language, path=path, reference=reference)
         )

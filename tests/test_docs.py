@@ -37,7 +37,7 @@ def test_every_make_target_and_command_that_a_readme_names_exists(name: str) -> 
     text = (BASE_DIR / name).read_text(encoding="utf-8")
     makefile = (BASE_DIR / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
-    assert set(re.findall(r"\bmake ([a-z-]+)", text)) <= targets | {"sure"}
+    assert set(re.findall(r"\bmake ([a-z-]+)", text)) <= targets
     commands = {
         path.stem for path in (BASE_DIR / "transcription/management/commands").glob("*.py")
     } | {"createsuperuser"}

@@ -23,7 +23,7 @@ def prepare() -> dict[str, Any]:
     from transcription.services import tokens
 
     SpeechModel.objects.create(
-        name="fake", engine="fake", chunk_seconds=30.0, options={"seconds_per_second": 0.05}
+        name="fake", engine="fake", chunk_seconds=30.0, options={"seconds_per_second": 0.03}
     )
     user = User.objects.create_user("torturer")
     return {"token": tokens.create(user, name="torture")[1]}

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from tests.torture.databases import NotInstalledError, postgresql, redis
-from tests.torture.torture import BACK_SECONDS, Account, torture
+from tests.torture.torture import BACK_SECONDS, Account, torture, torture_the_launcher
 
-SEED = int(os.environ.get("ASR_TEST_TORTURE_SEED", "20"))
+SEED = int(os.environ.get("ASR_TEST_TORTURE_SEED", "24"))
 LONG_KILLS = int(os.environ.get("ASR_TEST_TORTURE_KILLS", "60"))
 
 
@@ -30,6 +31,14 @@ def test_a_few_kills_lose_nothing(tmp_path: Path) -> None:
     account = torture(tmp_path / "var", kills=8, seed=SEED)
     print(account.in_words("Short, SQLite"))
     judge(account)
+
+
+@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGKILL], ids=["stop", "kill"])
+def test_the_end_of_the_whole_service_loses_nothing(tmp_path: Path, by: signal.Signals) -> None:
+    account = torture_the_launcher(tmp_path / "var", by=by, seed=SEED)
+    print(account.in_words(f"Launcher ended by {by.name}"))
+    assert account.faults == []
+    assert account.exit_status == (0 if by is signal.SIGTERM else -signal.SIGKILL)
 
 
 @pytest.mark.torture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -14,17 +15,28 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.torture.clients import Crowd, recordings
+from tests.torture.clients import Crowd, Upload, recordings
 from tests.torture.victims import Victim, processes_of, victims
 from transcription.management.running_service import RunningService
 
 ROOT = Path(__file__).resolve().parents[2]
 CHORES_WORKERS = 2
 WORKERS = {"engine-0": 1, "chores": CHORES_WORKERS}
+ROLES = {
+    ("web", "main"),
+    ("chores", "decoder"),
+    *(
+        (cluster, role)
+        for cluster in WORKERS
+        for role in ("main", "sentinel", "worker", "monitor", "pusher")
+    ),
+}
+POLL_SECONDS = 0.1
 #: How long the service may take to be back, on a machine that is free.
 BACK_SECONDS = 5.0
 CLIENTS = 4
@@ -131,50 +143,95 @@ def _spread(seconds: list[float]) -> str:
     )
 
 
+class Rack:
+    """A database, an account and an observer; services run over them. A context manager."""
+
+    def __init__(self, data_dir: Path, database_url: str = "", redis_url: str = "") -> None:
+        self.data_dir = data_dir
+        data_dir.mkdir()
+        self._variables = environment(data_dir, database_url, redis_url)
+        subprocess.run(
+            [sys.executable, "manage.py", "migrate", "--verbosity", "0"],
+            env=self._variables,
+            cwd=ROOT,
+            check=True,
+        )
+        self.observer = Observer(self._variables)
+        self.token = self.observer.ask("prepare")["token"]
+
+    def __enter__(self) -> Rack:
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self.observer.close()
+
+    def service(self) -> RunningService:
+        """Return a service that is not started yet."""
+        return RunningService(
+            base_dir=ROOT,
+            data_dir=self.data_dir,
+            log_path=self.data_dir / "output.log",
+            environment=self._variables,
+        )
+
+    def wait_until_all_is_done(self) -> None:
+        _wait_until(
+            lambda: self.observer.ask("state")["unfinished"] == 0, "every row to come to its end"
+        )
+
+    def survivors(self) -> set[int]:
+        """Return the processes of services that are left."""
+        return set(processes_of(str(self.data_dir))) - {self.observer.pid}
+
+
+def calm_texts(crowd: Crowd) -> list[str | None]:
+    """Return what each recording says while nobody is killed."""
+    with ThreadPoolExecutor() as pool:
+        return [upload.text for upload in pool.map(crowd.upload, range(len(crowd.recordings)))]
+
+
 def torture(
     data_dir: Path, *, kills: int, seed: int, database_url: str = "", redis_url: str = ""
 ) -> Account:
     """Run a service under load, kill ``kills`` of its processes, and give the account."""
-    data_dir.mkdir()
-    variables = environment(data_dir, database_url, redis_url)
-    subprocess.run(
-        [sys.executable, "manage.py", "migrate", "--verbosity", "0"],
-        env=variables,
-        cwd=ROOT,
-        check=True,
-    )
-    observer = Observer(variables)
-    try:
-        token = observer.ask("prepare")["token"]
-        service = RunningService(
-            base_dir=ROOT,
-            data_dir=data_dir,
-            log_path=data_dir / "output.log",
-            environment=variables,
-        )
-        with service:
-            crowd = Crowd(url=service.url, token=token, recordings=recordings(), seed=seed)
-            # What each recording says while nobody is killed.
-            expected = [crowd.upload(number).text for number in range(len(crowd.recordings))]
+    account = Account(kills=[])
+    with Rack(data_dir, database_url, redis_url) as rack:
+        with rack.service() as service:
+            crowd = Crowd(url=service.url, token=rack.token, recordings=recordings(), seed=seed)
+            expected = calm_texts(crowd)
             crowd.start(CLIENTS)
-            killer = Killer(service, observer, random.Random(seed))
-            account = Account(kills=[])
-            for _ in range(kills):
+            killer = Killer(service, rack.observer, random.Random(seed))
+            while len(account.kills) < kills:
                 account.kills.extend(killer.strike())
             crowd.finish()
-            _wait_until(
-                lambda: observer.ask("state")["unfinished"] == 0, "every row to come to its end"
-            )
-            began = time.monotonic()
-            account.exit_status = service.stop()
-            account.stop_seconds = time.monotonic() - began
-        _settle(account, crowd, expected, observer.ask("rows")["rows"], data_dir)
-        left = set(processes_of(str(data_dir))) - {observer.pid}
-        if left:
-            account.faults.append(f"processes that outlived the stop: {left}")
-        return account
-    finally:
-        observer.close()
+            rack.wait_until_all_is_done()
+            _stop(service, account)
+        _settle(account, crowd.uploads, expected, rack)
+    return account
+
+
+def torture_the_launcher(data_dir: Path, *, by: signal.Signals, seed: int) -> Account:
+    """End a whole service under load, start it again, and give the account."""
+    account = Account(kills=[])
+    with Rack(data_dir) as rack:
+        with rack.service() as service:
+            crowd = Crowd(url=service.url, token=rack.token, recordings=recordings(), seed=seed)
+            expected = calm_texts(crowd)
+            crowd.start(CLIENTS)
+            _wait_until(lambda: rack.observer.ask("state")["unfinished"] > 1, "work to wait")
+            os.kill(service.pid, by)
+            crowd.finish()
+            _stop(service, account)
+        with rack.service():
+            rack.wait_until_all_is_done()
+        _settle(account, crowd.uploads, expected, rack)
+    return account
+
+
+def _stop(service: RunningService, account: Account) -> None:
+    began = time.monotonic()
+    account.exit_status = service.stop()
+    account.stop_seconds = time.monotonic() - began
 
 
 class Killer:
@@ -188,6 +245,7 @@ class Killer:
         self._observer = observer
         self._chance = chance
         self._pause = threading.Event()
+        self._deck: list[tuple[str, str]] = []
 
     def strike(self) -> list[Kill]:
         """Kill one process at a random moment, sometimes a second one soon after."""
@@ -204,19 +262,26 @@ class Killer:
         return [Kill(victim=first[0], at=first[1], back_seconds=self._wait_until_back(first))]
 
     def _kill(self) -> tuple[Victim, float]:
+        role = self._next_role()
         while True:
-            found = victims(self._service.pid, WORKERS)
-            if not found:  # everything is just being started
-                self._pause.wait(0.05)
-                continue
-            # Every role as often, however many processes have it.
-            role = self._chance.choice(sorted({(one.program, one.role) for one in found}))
-            victim = self._chance.choice([one for one in found if (one.program, one.role) == role])
-            try:
-                os.kill(victim.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
-            return victim, time.monotonic()
+            found = [
+                one
+                for one in victims(self._service.pid, WORKERS)
+                if (one.program, one.role) == role
+            ]
+            if found:
+                victim = self._chance.choice(found)
+                with contextlib.suppress(ProcessLookupError):  # it ended by itself: another
+                    os.kill(victim.pid, signal.SIGKILL)
+                    return victim, time.monotonic()
+            self._pause.wait(POLL_SECONDS)  # it is just being started
+
+    def _next_role(self) -> tuple[str, str]:
+        """Return whose turn it is: in random order, but each as often as the others."""
+        if not self._deck:
+            self._deck = sorted(ROLES)
+            self._chance.shuffle(self._deck)
+        return self._deck.pop()
 
     def _wait_until_back(self, *killed: tuple[Victim, float]) -> float:
         dead = {victim.holder for victim, _ in killed if victim.role != "decoder"}
@@ -253,24 +318,21 @@ def _wait_until(condition: Callable[[], bool], what: str) -> None:
     while not condition():
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {PATIENCE_SECONDS:g} s in vain for {what}")
-        threading.Event().wait(0.02)
+        threading.Event().wait(POLL_SECONDS)
 
 
 def _settle(
-    account: Account,
-    crowd: Crowd,
-    expected: list[str | None],
-    rows: list[dict[str, Any]],
-    data_dir: Path,
+    account: Account, uploads: list[Upload], expected: list[str | None], rack: Rack
 ) -> None:
     """Compare what was answered with what is in the database; fill in the account."""
+    rows = rack.observer.ask("rows")["rows"]
     faults = account.faults
     if None in expected or len(set(expected)) != len(expected):
         faults.append(f"recordings without a text of their own: {expected}")
     by_prompt: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         by_prompt.setdefault(row["prompt"], []).append(row)
-    for upload in crowd.uploads:
+    for upload in uploads:
         name = f"upload {upload.number}"
         found = by_prompt.pop(name, [])
         right = expected[upload.recording]
@@ -290,15 +352,17 @@ def _settle(
             if (row["status"], row["text"], row["warnings"]) != ("completed", right, []):
                 faults.append(f"{name}: ended as {row}")
     faults.extend(f"a row that nobody sent: {prompt}" for prompt in by_prompt)
-    watch = data_dir / "watch"
+    if left := rack.survivors():
+        faults.append(f"processes that outlived the stop: {left}")
+    watch = rack.data_dir / "watch"
     if (watch / "violations").exists():
         faults.append(f"twice at once: {(watch / 'violations').read_text()}")
     account.starts = len((watch / "starts").read_text().splitlines())
-    account.uploads, account.rows = len(crowd.uploads), len(rows)
+    account.uploads, account.rows = len(uploads), len(rows)
     for kill in account.kills:
         later = [
             upload.answered_at - kill.at
-            for upload in crowd.uploads
+            for upload in uploads
             if upload.posted_at >= kill.at and upload.status == 200
         ]
         if later:

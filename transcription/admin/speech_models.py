@@ -118,9 +118,13 @@ class SpeechModelAdmin(admin.ModelAdmin):
         if not change:
             obj.save()
             return
-        if form.changed_data:
-            obj.save(update_fields=[*form.changed_data, "updated_at"])
-        if LOADED_FIELDS & set(form.changed_data):
+        # Compared as values: the form sees a change in how the same JSON is written.
+        changed = {
+            name for name in form.cleaned_data if form.initial.get(name) != getattr(obj, name)
+        }
+        if changed:
+            obj.save(update_fields=[*changed, "updated_at"])
+        if LOADED_FIELDS & changed:
             models.reload(obj)
 
     @admin.action(description="Load anew in every worker", permissions=["change"])

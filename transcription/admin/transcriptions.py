@@ -71,7 +71,7 @@ class TranscriptionAdmin(admin.ModelAdmin):
                     "file_name",
                     ("content_type", "size_bytes"),
                     "sha256",
-                    ("duration_seconds", "expected_seconds"),
+                    ("duration_seconds", "speech_seconds"),
                 )
             },
         ),

@@ -14,12 +14,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from asgiref.sync import iscoroutinefunction
 from django.core import exceptions as django_exceptions
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, JsonResponse, UnreadablePostError
 from django.http.response import HttpResponseBase
-from django.utils.decorators import sync_and_async_middleware
 from django.views import defaults
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -197,8 +195,7 @@ def server_error(request: HttpRequest) -> HttpResponseBase:
     return Refusal(error=error).response(request)
 
 
-@sync_and_async_middleware
-def refused_body_middleware(get_response: Callable[[HttpRequest], Any]) -> Callable[..., Any]:
+class RefusedBodyMiddleware:
     """Answers in place of the view where ``web.body_limit`` turned the request's body away.
 
     Its place among the middlewares, after those of languages and CORS, makes a refused request's
@@ -206,21 +203,12 @@ def refused_body_middleware(get_response: Callable[[HttpRequest], Any]) -> Calla
     with its request id and its line in the log.
     """
 
-    def refusal_for(request: HttpRequest) -> JsonResponse | None:
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
         body = getattr(request, "scope", {}).get("asr.body")
         if body is None or body.refusal is None:
-            return None
+            return self._get_response(request)
         error: ServiceError = body.refusal
         return Refusal(error=error, headers=_headers_of(error)).response(request)
-
-    if iscoroutinefunction(get_response):
-
-        async def answer(request: HttpRequest) -> Any:
-            return refusal_for(request) or await get_response(request)
-
-        return answer
-
-    def answer_now(request: HttpRequest) -> Any:
-        return refusal_for(request) or get_response(request)
-
-    return answer_now

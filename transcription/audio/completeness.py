@@ -1,6 +1,6 @@
-"""Small facts about a file's own bytes that tell whether its end is missing.
+"""Small facts about a file that tell whether some of it is missing.
 
-FFmpeg reads past most of this in silence. Each function is pure: bytes in, answer out.
+FFmpeg reads past most of this in silence. Plain bytes and numbers in, an answer out.
 """
 
 from __future__ import annotations
@@ -12,6 +12,13 @@ HEAD_BYTES = 4096
 
 _ID3_HEADER_BYTES = 10
 _OGG_HEADER_BYTES = 27
+#: Packets of a container without gaps that are further apart than this have lost one in between.
+_GAP_SECONDS = 0.1
+#: Decoding may end this much before the end that the container declares without being called cut
+#: off: encoders pad, and headers round.
+_END_TOLERANCE_SECONDS = 0.3
+_END_TOLERANCE_SHARE = 0.001
+
 #: What programs write as a size that they do not know yet: SoX this and above, FFmpeg 2³² - 1.
 _UNKNOWN_SIZE = 0x7FFFF000
 
@@ -60,3 +67,27 @@ def ogg_is_cut_off(tail: bytes) -> bool:
     segments = page[26]
     sizes = page[_OGG_HEADER_BYTES : _OGG_HEADER_BYTES + segments]
     return len(sizes) < segments or len(page) < _OGG_HEADER_BYTES + segments + sum(sizes)
+
+
+class Timeline:
+    """Follows the packets of a file: where they end, and where some of them are missing."""
+
+    def __init__(self) -> None:
+        self.end_seconds = 0.0
+        """The end of the packet that reaches furthest."""
+        self.gaps = 0
+        """How often a packet began well after the end of the one before it."""
+        self._begun = False
+
+    def add(self, begin_seconds: float | None, lasting_seconds: float) -> None:
+        """The next packet; begin_seconds None: right after the one before."""
+        begin = self.end_seconds if begin_seconds is None else begin_seconds
+        if self._begun and lasting_seconds and begin - self.end_seconds > _GAP_SECONDS:
+            self.gaps += 1
+        self._begun = self._begun or lasting_seconds > 0
+        self.end_seconds = max(self.end_seconds, begin + lasting_seconds)
+
+    def ends_before(self, expected_seconds: float) -> bool:
+        """Whether more is missing at the end than encoders and headers are inexact."""
+        tolerance = max(_END_TOLERANCE_SECONDS, expected_seconds * _END_TOLERANCE_SHARE)
+        return expected_seconds - self.end_seconds > tolerance

@@ -177,6 +177,10 @@ class Source:
         """Whether a last packet that is shorter than announced means that something is missing."""
         return not (self.container_name == "wav" and wav_is_streamed(self._head))
 
+    def has_no_gaps(self) -> bool:
+        """Whether times that jump mean a loss; elsewhere a recording may simply have paused."""
+        return self.container_name in ("ogg", "flac")
+
     def ends_in_the_middle(self, size_bytes: int) -> bool:
         """Whether the file itself, of size_bytes, stops before a unit of it is complete."""
         if self.container_name != "ogg":

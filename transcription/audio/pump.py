@@ -12,19 +12,18 @@ import numpy as np
 from av.audio.frame import AudioFrame
 
 from transcription.audio import SAMPLE_RATE_HZ
+from transcription.audio.completeness import Timeline
 from transcription.audio.demux import Source
 from transcription.audio.downmix import Downmixer
 from transcription.audio.errors import AudioError
 from transcription.audio.resample import Resampler, Samples
 from transcription.audio.wire import BLOCK_SAMPLES
 
-#: Decoding may end this much before the end that the container declares without being called cut
-#: off: encoders pad, and headers round.
-END_TOLERANCE_SECONDS = 0.3
-END_TOLERANCE_SHARE = 0.001
 #: A file that declares no duration is read through once before decoding (packets only) if it is
 #: this small: what takes long to decode without being long to read is what that looks for.
 SCAN_LIMIT_BYTES = 64 << 20
+#: The headers of a recording that was stopped at once are smaller than this.
+HEADERS_BYTES = 4096
 
 
 class Pump:
@@ -49,7 +48,7 @@ class Pump:
         self._held_samples = 0
         self._samples = 0
         self._damaged = 0
-        self._frames = 0
+        self._announced = False
 
     def run(self, file: BinaryIO, size_bytes: int) -> dict[str, Any]:
         """Decode the file and return the report. Raises AudioError."""
@@ -58,32 +57,28 @@ class Pump:
             self._refuse_if_too_long(source.measure_seconds(self._max_seconds * 1.01))
             source.container.close()
             source = Source(file)
-        declared, expected_end = source.declared_seconds(), source.end_seconds_to_expect()
-        trusts_sizes, reached = source.trusts_sizes(), 0.0
+        timeline, trusts_sizes = Timeline(), source.trusts_sizes()
         for packet in source.packets():
-            if packet is None:
+            if packet is None or (packet.is_corrupt and trusts_sizes):
                 self._damaged += 1
-                continue
-            if packet.is_corrupt and trusts_sizes:
-                self._damaged += 1
-            decoded_seconds = self._decode(source, packet, declared)
-            if packet.time_base is None:
-                continue
-            # FLAC says neither how long a packet lasts nor, of the last one, when it begins.
-            lasts = max(float(packet.duration * packet.time_base), decoded_seconds)
-            if packet.pts is None:
-                reached += lasts
-            else:
-                reached = max(reached, float(packet.pts * packet.time_base) + lasts)
+            if packet is not None:
+                self._decode(source, packet, timeline)
         for planes in self._resampler.flush():
             self._take(planes)
-        self._judge(declared)
+        if source.has_no_gaps():
+            self._damaged += timeline.gaps
+        expected = source.end_seconds_to_expect()
+        cut_off = source.ends_in_the_middle(size_bytes) or (
+            expected is not None and timeline.ends_before(expected)
+        )
+        self._refuse_if_too_short(
+            damaged=cut_off or self._damaged > 0 or size_bytes > HEADERS_BYTES
+        )
         self._emit(final=True)
         return {
             "samples": self._samples,
             "damaged_packets": self._damaged,
-            "cut_off": source.ends_in_the_middle(size_bytes)
-            or (expected_end is not None and _is_cut_off(reached, expected_end)),
+            "cut_off": cut_off,
         }
 
     def _must_be_measured(self, source: Source, size_bytes: int) -> bool:
@@ -100,35 +95,41 @@ class Pump:
                 f"Split it and send the parts.",
             )
 
-    def _decode(self, source: Source, packet: Any, declared: float | None) -> float:
-        """Decode one packet, which may fail; how many seconds came out of it."""
+    def _decode(self, source: Source, packet: Any, timeline: Timeline) -> None:
+        """Decode one packet, which may fail, and pass on what comes out of it."""
         try:
             frames = source.stream.codec_context.decode(packet)
         except MemoryError:
             raise
         except (av.FFmpegError, EOFError):
             self._damaged += 1
-            return 0.0
+            frames = []
         seconds = 0.0
         for frame in frames:
             if not frame.samples or not frame.sample_rate:
                 continue
-            if not self._frames:
-                self._announce(source, frame, declared)
-            self._frames += 1
+            if not self._announced:
+                self._announce(source, frame)
             seconds += frame.samples / frame.sample_rate
             for planes in self._resampler.push(frame):
                 self._take(planes)
-        return seconds
+        if packet.time_base is not None:
+            base = float(packet.time_base)
+            # FLAC says neither how long a packet lasts nor, of the last one, when it begins.
+            timeline.add(
+                None if packet.pts is None else packet.pts * base,
+                max(packet.duration * base, seconds),
+            )
 
-    def _announce(self, source: Source, frame: AudioFrame, declared: float | None) -> None:
+    def _announce(self, source: Source, frame: AudioFrame) -> None:
+        self._announced = True
         self._on_info(
             {
                 "container": source.container_name,
                 "codec": source.codec_name,
                 "sample_rate_hz": frame.sample_rate,
                 "channels": len(frame.layout.channels),
-                "declared_duration_seconds": declared,
+                "declared_duration_seconds": source.declared_seconds(),
             }
         )
 
@@ -151,10 +152,10 @@ class Pump:
         self._held = [samples[len(samples) - keep :]] if keep else []
         self._held_samples = keep
 
-    def _judge(self, declared: float | None) -> None:
-        if self._samples >= self._min_samples and self._samples:
+    def _refuse_if_too_short(self, *, damaged: bool) -> None:
+        if self._samples and self._samples >= self._min_samples:
             return
-        if not self._samples and (self._damaged or (declared or 0.0) > END_TOLERANCE_SECONDS):
+        if not self._samples and damaged:
             raise AudioError(
                 "damaged_audio",
                 "Nothing in the file could be decoded: it is damaged or was cut off. "
@@ -166,11 +167,6 @@ class Pump:
             f"The recording is {seconds:.2f} seconds long; at least "
             f"{self._min_samples / SAMPLE_RATE_HZ:g} seconds are needed. Record it again.",
         )
-
-
-def _is_cut_off(reached_seconds: float, expected_seconds: float) -> bool:
-    missing = expected_seconds - reached_seconds
-    return missing > max(END_TOLERANCE_SECONDS, expected_seconds * END_TOLERANCE_SHARE)
 
 
 def warm_up() -> None:

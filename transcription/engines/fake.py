@@ -41,15 +41,17 @@ WORDS_PER_SEGMENT = 8
 #: Languages written without spaces, which get the second list of words.
 UNSPACED_LANGUAGES = frozenset({"zh", "yue", "ja"})
 
-_WORDS = (
-    "amber basin cedar delta ember fable grove haven inlet jolly kettle lemon meadow nectar olive "
-    "pebble quartz river saddle timber umber velvet willow yarrow zephyr anchor bramble copper "
-    "drift elder falcon garnet"
-).split()
-_UNSPACED_WORDS = (
-    "春天 河水 山路 明月 大海 花园 老树 白云 清风 远方 小桥 书本 灯火 早晨 星光 田野 朋友 城市 "
-    "秋雨 石头 草地 音乐 时间 窗户 故事 飞鸟 火车 茶杯 雪花 竹林 码头 阳光"
-).split()
+_WORDS: Sequence[str] = (
+    *("amber", "basin", "cedar", "delta", "ember", "fable", "grove", "haven", "inlet", "jolly"),
+    *("kettle", "lemon", "meadow", "nectar", "olive", "pebble", "quartz", "river", "saddle"),
+    *("timber", "umber", "velvet", "willow", "yarrow", "zephyr", "anchor", "bramble", "copper"),
+    *("drift", "elder", "falcon", "garnet"),
+)
+_UNSPACED_WORDS: Sequence[str] = (
+    *("春天", "河水", "山路", "明月", "大海", "花园", "老树", "白云", "清风", "远方", "小桥"),
+    *("书本", "灯火", "早晨", "星光", "田野", "朋友", "城市", "秋雨", "石头", "草地", "音乐"),
+    *("时间", "窗户", "故事", "飞鸟", "火车", "茶杯", "雪花", "竹林", "码头", "阳光"),
+)
 
 #: What a context may order, where the option ``obey_context`` allows it: ``[fake:kill]``.
 _COMMAND = re.compile(r"\[fake:(\w+)\]")

@@ -1,4 +1,4 @@
-"""Which clips share a batch, in a window of what length, and what is tried when a text is bad.
+"""Which clips share a batch, and in a window of what length.
 
 Pure decisions on plain numbers. Whatever a clip's text depends on (the length of its window, the
 most tokens it may have) follows from the clip alone, never from the clips beside it.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 #: Whisper was trained on windows of this length; none can be longer.
@@ -54,39 +54,17 @@ def batches(jobs: Iterable[Job], *, budget_seconds: float) -> list[list[Job]]:
     """Group the jobs into batches of at most ``budget_seconds`` of windows, at least one each.
 
     The jobs of one batch have the same window, because the model takes a rectangle, and prompts
-    of the same number of tokens, because it compares them position by position.
+    of the same number of tokens, because it reads them position by position.
     """
-    alike: dict[Hashable, list[Job]] = defaultdict(list)
+    alike: dict[tuple[float, int], list[Job]] = defaultdict(list)
     for job in jobs:
         alike[job.window_seconds, len(job.context_tokens)].append(job)
     result = []
-    for (window, _), group in sorted(alike.items(), key=lambda item: str(item[0])):
-        per_batch = max(1, int(budget_seconds // group[0].window_seconds))
+    for (window, _), group in sorted(alike.items()):
+        per_batch = max(1, int(budget_seconds // window))
         # Batches of about equal size rather than full ones and a rest: a rest costs as many
         # steps of the decoder as a full batch.
         count = math.ceil(len(group) / per_batch)
         size = math.ceil(len(group) / count)
         result += [group[start : start + size] for start in range(0, len(group), size)]
     return result
-
-
-@dataclass(frozen=True, kw_only=True)
-class Attempt:
-    """One way of decoding a clip; the later ones are for texts that look wrong."""
-
-    #: Hear the clip in the window that Whisper was trained on, and forget the context: both can
-    #: be what led the decoder astray.
-    full_window: bool
-    #: Divide the score of tokens that were written before; 1: do not.
-    repetition_penalty: float
-    #: Never write the same sequence of so many tokens twice; 0: allowed.
-    no_repeat_ngram_size: int
-
-
-#: In order. Whisper's own remedy is sampling at higher temperatures; it is not used here,
-#: because then the same clip would give another text each time.
-ATTEMPTS: Sequence[Attempt] = (
-    Attempt(full_window=False, repetition_penalty=1.0, no_repeat_ngram_size=0),
-    Attempt(full_window=True, repetition_penalty=1.0, no_repeat_ngram_size=0),
-    Attempt(full_window=True, repetition_penalty=1.1, no_repeat_ngram_size=3),
-)

@@ -6,7 +6,7 @@ things meet: the address takes files, the caller is known, and the disk has room
 declared length, and counts, since a length may be missing.
 
 A refused body never reaches Django, but the request does, with an empty body and the reason in
-``scope["asr.body"].refusal``: ``api.errors.refused_body_middleware`` answers it, so that the
+``scope["asr.body"].refusal``: ``api.errors.RefusedBodyMiddleware`` answers it, so that the
 answer has its language, its CORS headers, its request id and its line in the log. What the client
 still sends is then read and dropped for a while: one that sends everything before it reads (most
 libraries do) would otherwise meet a closed connection and never see the answer.
@@ -134,7 +134,8 @@ class RequestBody:
         self._is_read = False
         #: Whether Django has been told that it has the whole body.
         self._is_handed_over = False
-        self._is_disconnected = False
+        #: Whether the client has left, so that nobody takes the answer.
+        self.is_disconnected = False
         self._on_disconnect: list[Callable[[], None]] = []
         #: Why the body is not let in; None: it is.
         self.refusal: ServiceError | None = None
@@ -229,12 +230,12 @@ class RequestBody:
         """Have ``call`` called, in the event loop's thread, when the client is gone."""
         self._on_disconnect.append(call)
         # It may have gone between the last look and the line above.
-        if self._is_disconnected:
+        if self.is_disconnected:
             call()
 
     def _note(self, message: Message) -> Message:
         if message["type"] == "http.disconnect":
-            self._is_read = self._is_disconnected = True
+            self._is_read = self.is_disconnected = True
             for call in list(self._on_disconnect):
                 call()
         elif not message.get("more_body", False):

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import tomllib
 from functools import cache
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import Error as DatabaseError
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 
 from transcription.models import SpeechModel
+
+logger = logging.getLogger(__name__)
 
 API_ROOT = "/api/v1/transcribe"
 #: How old the name of the model may be.
@@ -36,16 +38,17 @@ class FirstModel:
         self._name: str | None = None
         self._error: DatabaseError | None = None
 
-    async def name(self) -> str | None:
+    def name(self) -> str | None:
         """Return the name, None without an enabled model; raises ``django.db.Error``."""
         now_seconds = time.monotonic()
         if now_seconds >= self._until_seconds:
             # Set first: those who come meanwhile take the old answer and do not ask too.
             self._until_seconds = now_seconds + REMEMBER_SECONDS
             try:
-                self._name = await sync_to_async(_first_enabled)()
+                self._name = _first_enabled()
                 self._error = None
             except DatabaseError as error:
+                logger.exception("The database does not answer.")
                 self._error = error
         if self._error is not None:
             raise self._error
@@ -64,7 +67,7 @@ first_model = FirstModel()
 
 
 @require_safe
-async def health(request: HttpRequest) -> JsonResponse:
+def health(request: HttpRequest) -> JsonResponse:
     """Say that the service answers, and with which model; 503 when its database does not."""
     body: dict[str, Any] = {
         "status": "ok",
@@ -73,7 +76,7 @@ async def health(request: HttpRequest) -> JsonResponse:
         "version": version(),
     }
     try:
-        body["model"] = await first_model.name()
+        body["model"] = first_model.name()
     except DatabaseError:
         body["status"] = "unavailable"
         body["message"] = "The database does not answer."

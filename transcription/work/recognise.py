@@ -40,6 +40,9 @@ MISSING_AUDIO_PAUSE_SECONDS = 1.0
 
 def recognise_next(runtime: Runtime) -> bool:
     """Recognise one batch; False: there was nothing to do, or its audio must be decoded first."""
+    # Asked a hundred times a second while a recording is prepared, so the cheap question first.
+    if not Chunk.objects.claimable().exists():
+        return False
     models = {model.name: model for model in SpeechModel.objects.all()}
     waiting = waiting_chunks()
     while waiting:

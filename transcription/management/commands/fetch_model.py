@@ -54,8 +54,9 @@ class Command(BaseCommand):
                 self._list(catalogue)
                 return
             entry = find_model(catalogue, options["model"])
-            shows_progress = options["verbosity"] > 0
-            progress = ProgressLine(self.stderr) if shows_progress else None
+            # What is said on the way is no error: not in red.
+            self.stderr.style_func = None
+            quiet = options["verbosity"] == 0
             fetched = fetch_model(
                 entry,
                 options["dest"] or Path(settings.WEIGHTS_DIR) / entry.name,
@@ -68,7 +69,8 @@ class Command(BaseCommand):
                     ),
                 ),
                 verify=options["verify"],
-                **({"progress": progress, "say": self.stderr.write} if progress else {}),
+                progress=_ignore if quiet else ProgressLine(self.stderr),
+                say=_ignore if quiet else self.stderr.write,
             )
         except (CatalogueError, FetchError) as error:
             raise CommandError(str(error)) from error
@@ -84,6 +86,10 @@ class Command(BaseCommand):
                 f"{name}  {entry.title}; engine {entry.engine}, licence {entry.licence}, "
                 f"{entry.size_bytes / 1e6:,.0f} MB{', in place' if here else ''}"
             )
+
+
+def _ignore(*anything: object) -> None:
+    """Where nobody wants to hear of progress."""
 
 
 class ProgressLine:

@@ -1,0 +1,145 @@
+"""Models and workers in the admin."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from transcription.models import SpeechModel, Worker
+
+LIST = "/admin/transcription/speechmodel/"
+
+
+@pytest.fixture
+def staff(db: None) -> Client:
+    browser = Client()
+    browser.force_login(User.objects.create_superuser("root"))
+    return browser
+
+
+@pytest.fixture
+def weights(settings: Any, tmp_path: Path) -> Path:
+    settings.WEIGHTS_DIR = tmp_path
+    (tmp_path / "tiny").mkdir()
+    return tmp_path
+
+
+def fields(**changes: Any) -> dict[str, Any]:
+    return {
+        "name": "tiny",
+        "title": "Tiny",
+        "engine": "whisper",
+        "weights": "tiny",
+        "enabled": "on",
+        "order": "5",
+        "max_seconds": "",
+        "languages": '["zh", "en"]',
+        "chunk_seconds": "30",
+        "options": "{}",
+        **changes,
+    }
+
+
+def test_a_model_is_entered_and_changed(staff: Client, weights: Path) -> None:
+    assert staff.post(f"{LIST}add/", fields()).status_code == 302
+    model = SpeechModel.objects.get()
+    assert (model.name, model.engine, model.languages, model.enabled) == (
+        "tiny",
+        "whisper",
+        ["zh", "en"],
+        True,
+    )
+
+    staff.post(f"{LIST}{model.pk}/change/", fields(name="other", order="7"))
+    model.refresh_from_db()
+    # Callers know it by its name.
+    assert (model.name, model.order) == ("tiny", 7)
+    # Nothing of this is anything that a worker has to load.
+    assert model.generation == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"name": "auto"}, "asks for the routing"),
+        ({"name": "no good"}, "valid"),
+        ({"weights": ""}, "needs the directory"),
+        ({"weights": "absent"}, "There is no directory"),
+        ({"languages": '["klingon"]'}, "Unknown language"),
+        ({"languages": '["auto"]'}, "Name each language"),
+        ({"languages": '"zh"'}, "Expected a list of codes"),
+        ({"languages": "zh"}, "Enter a valid JSON"),
+        ({"options": "[1]"}, "Expected names and values"),
+        ({"max_seconds": "0"}, "greater than or equal"),
+        ({"chunk_seconds": "0"}, "greater than or equal"),
+        ({"engine": "magic"}, "Select a valid choice"),
+    ],
+)
+def test_what_would_fail_in_a_worker_is_refused_here(
+    staff: Client, weights: Path, changes: dict[str, str], words: str
+) -> None:
+    response = staff.post(f"{LIST}add/", fields(**changes))
+
+    assert response.status_code == 200
+    assert words in response.content.decode()
+    assert not SpeechModel.objects.exists()
+
+
+def test_a_model_may_be_entered_before_its_weights_are_there_if_it_is_off(
+    staff: Client, weights: Path
+) -> None:
+    entered = fields(weights="absent")
+    del entered["enabled"]
+
+    assert staff.post(f"{LIST}add/", entered).status_code == 302
+    assert SpeechModel.objects.get().enabled is False
+
+
+def test_languages_are_brought_to_the_services_own_codes(staff: Client, weights: Path) -> None:
+    staff.post(f"{LIST}add/", fields(languages='["zh-CN", "Chinese", "EN"]'))
+
+    assert SpeechModel.objects.get().languages == ["zh", "en"]
+
+
+def test_other_weights_are_loaded_without_being_asked_for(staff: Client, weights: Path) -> None:
+    (weights / "better").mkdir()
+    staff.post(f"{LIST}add/", fields())
+    model = SpeechModel.objects.get()
+
+    staff.post(f"{LIST}{model.pk}/change/", fields(weights="better"))
+
+    model.refresh_from_db()
+    assert (model.weights, model.generation) == ("better", 2)
+
+
+def test_models_are_loaded_anew_when_asked_to(staff: Client) -> None:
+    model = SpeechModel.objects.create(name="tiny", engine="fake")
+
+    response = staff.post(
+        LIST, {"action": "reload", "_selected_action": [str(model.pk)]}, follow=True
+    )
+
+    model.refresh_from_db()
+    assert model.generation == 2
+    assert "1 model is being loaded anew" in response.content.decode()
+
+
+def test_workers_are_shown_as_they_report_themselves(staff: Client) -> None:
+    worker = Worker.objects.create(
+        host="box",
+        pid=17,
+        cluster="engine-0",
+        loaded=[{"name": "tiny", "generation": 3, "device": "cpu"}],
+        error="out of memory",
+    )
+
+    page = staff.get("/admin/transcription/worker/").content.decode()
+
+    for shown in ("engine-0", "tiny (generation 3, cpu)", "out of memory"):
+        assert shown in page
+    assert staff.get(f"/admin/transcription/worker/{worker.pk}/change/").status_code == 200
+    assert staff.get("/admin/transcription/worker/add/").status_code == 403

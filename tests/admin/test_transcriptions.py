@@ -1,0 +1,178 @@
+"""Transcriptions and chunks in the admin."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.files.base import ContentFile
+from django.test import Client
+from django.urls import reverse
+
+from transcription.admin import common
+from transcription.models import Chunk, SpeechModel, Transcription
+
+Status = Transcription.Status
+LIST = "/admin/transcription/transcription/"
+
+
+@pytest.fixture
+def staff(db: None) -> Client:
+    browser = Client()
+    browser.force_login(User.objects.create_superuser("root"))
+    return browser
+
+
+def page_of(row: Transcription) -> str:
+    return reverse("admin:transcription_transcription_change", args=[row.pk])
+
+
+def messages_of(response: Any) -> list[str]:
+    return [str(message) for message in response.context["messages"]]
+
+
+def do(staff: Client, action: str, *rows: Transcription) -> list[str]:
+    """Run an action on rows of the list; return what it says."""
+    data = {"action": action, "_selected_action": [str(row.pk) for row in rows]}
+    return messages_of(staff.post(LIST, data, follow=True))
+
+
+def test_a_list_of_many_costs_as_few_queries_as_one_of_few(
+    staff: Client, django_assert_max_num_queries: Any
+) -> None:
+    model = SpeechModel.objects.create(name="whisper-base", engine="whisper")
+    for number in range(30):
+        Transcription.objects.create(
+            owner=User.objects.create_user(f"user{number}"), model=model, text="long"
+        )
+
+    # Session, user, count, the rows, models to filter by.
+    with django_assert_max_num_queries(6) as queries:
+        page = staff.get(LIST).content.decode()
+
+    assert page.count("user29") == 1
+    assert not [query for query in queries.captured_queries if '"text"' in query["sql"]]
+
+
+def test_counting_ends_at_a_limit_and_so_do_the_pages(
+    staff: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(common, "COUNT_LIMIT", 60)
+    Transcription.objects.bulk_create([Transcription() for _ in range(130)])
+
+    page = staff.get(LIST)
+
+    assert page.context["cl"].result_count == 60
+    assert page.context["cl"].paginator.num_pages == 2
+
+
+def test_a_row_shows_how_far_it_is(staff: Client) -> None:
+    Transcription.objects.create(
+        file_name="meeting.mp3",
+        status=Status.PROCESSING,
+        duration_seconds=3725.0,
+        speech_seconds=3000.0,
+        processed_seconds=1500.0,
+    )
+
+    page = staff.get(LIST).content.decode()
+
+    for shown in ("meeting.mp3", "50%", "1:02:05"):
+        assert shown in page
+
+
+def test_the_search_finds_parts_of_names_and_whole_ids(staff: Client) -> None:
+    row = Transcription.objects.create(file_name="Budget meeting.mp3")
+    Transcription.objects.create(file_name="lecture.mp3")
+
+    def found(words: str) -> list[str]:
+        return [str(one.pk) for one in staff.get(LIST, {"q": words}).context["cl"].result_list]
+
+    assert found("budget") == found(str(row.pk)) == found(f" {row.pk.hex} ") == [str(row.pk)]
+    assert found(str(uuid.uuid4())) == []
+
+
+def test_only_the_title_can_be_edited(staff: Client) -> None:
+    row = Transcription.objects.create(text="as the machine wrote it", status=Status.COMPLETED)
+
+    assert staff.get(page_of(row)).status_code == 200
+    staff.post(page_of(row), {"title": "Budget", "text": "forged", "status": "failed"})
+
+    row.refresh_from_db()
+    assert (row.title, row.text, row.status) == ("Budget", "as the machine wrote it", "completed")
+
+
+def test_nothing_is_added_or_deleted_here(staff: Client) -> None:
+    row = Transcription.objects.create()
+
+    assert staff.get(f"{LIST}add/").status_code == 403
+    assert staff.post(f"{LIST}{row.pk}/delete/", {"post": "yes"}).status_code == 403
+    assert "delete_selected" not in staff.get(LIST).content.decode()
+
+
+def test_failed_ones_are_retried_and_the_others_are_named(staff: Client, data_dir: Path) -> None:
+    failed = Transcription.objects.create(status=Status.FAILED, error_code="worker_crashed")
+    failed.audio.save("kept.wav", ContentFile(b"sound"))
+    running = Transcription.objects.create(status=Status.PROCESSING, title="Budget")
+    running.audio.save("running.wav", ContentFile(b"sound"))
+
+    said = do(staff, "retry", failed, running)
+
+    failed.refresh_from_db()
+    running.refresh_from_db()
+    assert (failed.status, failed.error_code) == ("queued", "")
+    assert running.status == "processing"
+    assert said[0] == "1 transcription was started again."
+    assert "1 was left as it is: Budget: " in said[1]
+    assert "processing" in said[1]
+
+
+def test_running_ones_are_cancelled(staff: Client) -> None:
+    rows = [
+        Transcription.objects.create(status=status)
+        for status in (Status.QUEUED, Status.PROCESSING, Status.COMPLETED)
+    ]
+
+    said = do(staff, "cancel", *rows)
+
+    assert [Transcription.objects.get(pk=row.pk).status for row in rows] == [
+        "cancelled",
+        "cancelled",
+        "completed",
+    ]
+    assert said[0] == "2 transcriptions were cancelled."
+
+
+def test_staff_who_may_only_look_can_do_nothing(db: None) -> None:
+    from django.contrib.auth.models import Permission
+
+    viewer = User.objects.create_user("viewer", is_staff=True)
+    viewer.user_permissions.add(Permission.objects.get(codename="view_transcription"))
+    browser = Client()
+    browser.force_login(viewer)
+    row = Transcription.objects.create(status=Status.QUEUED)
+
+    assert browser.get(page_of(row)).status_code == 200
+    do(browser, "cancel", row)
+
+    row.refresh_from_db()
+    assert row.status == "queued"
+
+
+def test_the_chunks_of_one_are_a_click_away_and_only_to_be_looked_at(staff: Client) -> None:
+    row, other = Transcription.objects.create(), Transcription.objects.create()
+    for owner, text in ((row, "what was said"), (other, "elsewhere")):
+        chunk = Chunk.objects.create(
+            transcription=owner, start_sample=0, end_sample=16_000, text=text
+        )
+    link = f"/admin/transcription/chunk/?transcription__id__exact={row.pk}"
+
+    assert link in staff.get(page_of(row)).content.decode()
+    shown = staff.get(link).content.decode()
+    assert "what was said" in shown
+    assert "elsewhere" not in shown
+    assert staff.get(f"/admin/transcription/chunk/{chunk.pk}/change/").status_code == 200
+    assert staff.post(f"/admin/transcription/chunk/{chunk.pk}/change/").status_code == 403

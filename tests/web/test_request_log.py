@@ -1,0 +1,87 @@
+"""One line and one id for every request."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import AsyncClient, Client
+
+from tests.served import Served
+
+
+def lines_of(caplog: Any) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.name == "ASRBackend"]
+
+
+@pytest.fixture(autouse=True)
+def hear_everything(caplog: Any) -> None:
+    caplog.set_level(logging.INFO, logger="ASRBackend")
+
+
+def test_the_line_is_the_handbooks(db: None, caplog: Any) -> None:
+    Client().get("/health")
+
+    assert len(lines_of(caplog)) == 1
+    assert re.fullmatch(r"GET /health 200 \d+\.\d\ds", lines_of(caplog)[0])
+
+
+@pytest.mark.django_db
+def test_views_of_both_kinds_have_it_under_asgi(caplog: Any) -> None:
+    from asgiref.sync import async_to_sync
+
+    async def visit() -> list[str]:
+        return [
+            (await AsyncClient().get(path)).headers["X-Request-ID"]
+            for path in ("/health", "/api/v1/transcribe", "/static/admin/css/base.css")
+        ]
+
+    ids = async_to_sync(visit)()
+
+    assert [line.rsplit(" ", 1)[0] for line in lines_of(caplog)] == [
+        "GET /health 200",
+        "GET /api/v1/transcribe 405",
+        "GET /static/admin/css/base.css 200",
+    ]
+    assert len(set(ids)) == 3
+
+
+def test_a_callers_own_id_is_kept(db: None) -> None:
+    response = Client().get("/health", headers={"X-Request-ID": "order-7.retry_2"})
+
+    assert response.headers["X-Request-ID"] == "order-7.retry_2"
+
+
+@pytest.mark.parametrize("offered", ["", "a b", "x" * 65, "a\tb", "<script>"])
+def test_an_id_that_would_not_do_in_a_log_is_replaced(db: None, offered: str) -> None:
+    response = Client().get("/health", headers={"X-Request-ID": offered})
+
+    assert re.fullmatch(r"[0-9a-f]{32}", response.headers["X-Request-ID"])
+
+
+def test_nothing_of_a_query_and_no_line_break_gets_into_the_log(db: None, caplog: Any) -> None:
+    Client().get("/nothing%0A2026-01-01 forged", {"token": "secret"})
+
+    assert "secret" not in caplog.text
+    assert [line.partition(" 404 ")[0] for line in lines_of(caplog)] == [
+        "GET /nothing%0A2026-01-01%20forged"
+    ]
+
+
+def test_the_file_of_the_log_has_time_logger_level_line_and_id(
+    serve: Callable[..., Served],
+) -> None:
+    served = serve(ASR_TIME_ZONE="UTC")
+
+    served.request("GET", "/health", headers={"X-Request-ID": "probe-1"})
+
+    written = (served.data_dir / "logs" / "web.log").read_text(encoding="utf-8")
+    assert re.search(
+        r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} - ASRBackend - INFO - "
+        r"GET /health 200 \d+\.\d\ds \[probe-1\]$",
+        written,
+        re.MULTILINE,
+    )
