@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -32,6 +33,15 @@ def data_dir(settings: Any, tmp_path: Path) -> Path:
     return tmp_path
 
 
+def _url_of(database: dict[str, Any]) -> str:
+    if database["ENGINE"].endswith("sqlite3"):
+        return f"sqlite:///{database['NAME']}"
+    user, password = quote(database["USER"]), quote(database["PASSWORD"])
+    return (
+        f"postgresql://{user}:{password}@{database['HOST']}:{database['PORT']}/{database['NAME']}"
+    )
+
+
 @pytest.fixture
 def serve(transactional_db: None, tmp_path: Path) -> Iterator[Callable[..., Served]]:
     """Starts web processes over the test's database: ``serve(ASR_MAX_UPLOAD_MB="1")``."""
@@ -43,7 +53,7 @@ def serve(transactional_db: None, tmp_path: Path) -> Iterator[Callable[..., Serv
     def start(**environment: str) -> Served:
         served = Served(
             tmp_path / f"served{len(running)}",
-            str(connection.settings_dict["NAME"]),
+            _url_of(connection.settings_dict),
             # Sessions that a test makes are valid there too.
             **{"ASR_SECRET_KEY": settings.SECRET_KEY, **environment},
         )

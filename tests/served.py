@@ -45,7 +45,7 @@ class Answer:
 class Served:
     """A running web process; its rows are those of the test's own database."""
 
-    def __init__(self, data_dir: Path, database: str, **environment: str) -> None:
+    def __init__(self, data_dir: Path, database_url: str, **environment: str) -> None:
         self.data_dir = data_dir
         self.log_path = data_dir / "output.log"
         data_dir.mkdir(parents=True, exist_ok=True)
@@ -60,7 +60,7 @@ class Served:
                     "PATH": os.environ["PATH"],
                     "ASR_ENV_FILE": "",
                     "ASR_DATA_DIR": str(data_dir),
-                    "ASR_DATABASE_URL": f"sqlite:///{database}",
+                    "ASR_DATABASE_URL": database_url,
                     "ASR_PROCESS_ROLE": "web",
                     **environment,
                 },

@@ -337,7 +337,7 @@ def test_staff_can_try_the_api_in_a_browser_that_has_no_internet(ann: User, sett
     browser.force_login(ann)
     Transcription.objects.create(owner=ann)
 
-    for url in ("/api/v1/", LIST_URL, "/api/v1/login/login/"):
+    for url in ("/api/v1/", LIST_URL, "/api/v1/auth/login/"):
         page = browser.get(url).content.decode()
         outside = re.findall(r'(?:src|href)="((?:https?:)?//[^"]+)"', page)
         # A link that a person may click, and nothing that the page itself needs.

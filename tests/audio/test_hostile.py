@@ -208,7 +208,7 @@ def test_a_mutated_file_is_decoded_or_refused_and_the_next_good_one_decodes(
     random = np.random.default_rng(len(good))
     begun = time.monotonic()
     outcomes: dict[str, int] = {}
-    for _ in range(30):
+    for _ in range(25):
         try:
             decoded = decode(_mutated(good, random))
             outcome = "decoded"

@@ -14,6 +14,8 @@ from tests.torture.torture import BACK_SECONDS, Account, torture, torture_the_la
 
 SEED = int(os.environ.get("ASR_TEST_TORTURE_SEED", "24"))
 LONG_KILLS = int(os.environ.get("ASR_TEST_TORTURE_KILLS", "60"))
+#: The long form is not stopped by the patience of the whole suite.
+LONG_SECONDS = 3600
 
 
 def judge(account: Account) -> None:
@@ -42,6 +44,7 @@ def test_the_end_of_the_whole_service_loses_nothing(tmp_path: Path, by: signal.S
 
 
 @pytest.mark.torture
+@pytest.mark.timeout(LONG_SECONDS)
 def test_many_kills_lose_nothing_on_sqlite(tmp_path: Path) -> None:
     account = torture(tmp_path / "var", kills=LONG_KILLS, seed=SEED)
     print(account.in_words("SQLite"))
@@ -49,6 +52,7 @@ def test_many_kills_lose_nothing_on_sqlite(tmp_path: Path) -> None:
 
 
 @pytest.mark.torture
+@pytest.mark.timeout(LONG_SECONDS)
 @pytest.mark.parametrize("with_redis", [False, True], ids=["postgresql", "postgresql and redis"])
 def test_many_kills_lose_nothing_on_servers(tmp_path: Path, with_redis: bool) -> None:
     with ExitStack() as servers:

@@ -205,7 +205,9 @@ def torture(
                 account.kills.extend(killer.strike())
             crowd.finish()
             rack.wait_until_all_is_done()
-            _stop(service, account)
+            began = time.monotonic()
+            account.exit_status = service.stop()
+            account.stop_seconds = time.monotonic() - began
         _settle(account, crowd.uploads, expected, rack)
     return account
 
@@ -220,18 +222,14 @@ def torture_the_launcher(data_dir: Path, *, by: signal.Signals, seed: int) -> Ac
             crowd.start(CLIENTS)
             _wait_until(lambda: rack.observer.ask("state")["unfinished"] > 1, "work to wait")
             os.kill(service.pid, by)
+            began = time.monotonic()
             crowd.finish()
-            _stop(service, account)
+            account.exit_status = service.wait()
+            account.stop_seconds = time.monotonic() - began
         with rack.service():
             rack.wait_until_all_is_done()
         _settle(account, crowd.uploads, expected, rack)
     return account
-
-
-def _stop(service: RunningService, account: Account) -> None:
-    began = time.monotonic()
-    account.exit_status = service.stop()
-    account.stop_seconds = time.monotonic() - began
 
 
 class Killer:

@@ -32,5 +32,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/transcribe/", transcribe),
     path("api/v1/", include(router.urls)),
     path("api/v1/", include(slashless.urls)),
-    path("api/v1/login/", include("rest_framework.urls")),
+    path("api/v1/auth/", include("rest_framework.urls")),
 ]

@@ -57,7 +57,9 @@ class Pump:
             self._refuse_if_too_long(source.measure_seconds(self._max_seconds * 1.01))
             source.container.close()
             source = Source(file)
-        timeline, trusts_sizes = Timeline(), source.trusts_sizes()
+        # Asked now: some demuxers correct the duration on the way.
+        expected, trusts_sizes = source.end_seconds_to_expect(), source.trusts_sizes()
+        timeline = Timeline()
         for packet in source.packets():
             if packet is None or (packet.is_corrupt and trusts_sizes):
                 self._damaged += 1
@@ -67,7 +69,6 @@ class Pump:
             self._take(planes)
         if source.has_no_gaps():
             self._damaged += timeline.gaps
-        expected = source.end_seconds_to_expect()
         cut_off = source.ends_in_the_middle(size_bytes) or (
             expected is not None and timeline.ends_before(expected)
         )

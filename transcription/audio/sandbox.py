@@ -9,7 +9,7 @@ import select
 import socket
 import subprocess
 import sys
-import time
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,6 +84,10 @@ class Host:
             theirs.close()
             os.close(stderr_theirs)
         self.owner_pid = os.getpid()
+        # Also when this is forgotten and when the interpreter ends.
+        self._close = weakref.finalize(
+            self, _close, self._control, self._stderr_fd, self._process, self.owner_pid
+        )
 
     @property
     def alive(self) -> bool:
@@ -136,17 +140,19 @@ class Host:
 
     def close(self) -> None:
         """End the process. May be called twice; on the other side of a fork it only lets go."""
-        self._control.close()
-        if self._stderr_fd < 0:
-            return
-        os.close(self._stderr_fd)
-        self._stderr_fd = -1
-        if self.owner_pid != os.getpid():
-            self._process.returncode = 0  # not our child: keep Popen from waiting or warning
-            return
-        deadline = time.monotonic() + STOP_SECONDS
-        try:
-            self._process.wait(max(deadline - time.monotonic(), 0))
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self._close()
+
+
+def _close(
+    control: socket.socket, stderr_fd: int, process: subprocess.Popen[bytes], owner_pid: int
+) -> None:
+    control.close()
+    os.close(stderr_fd)
+    if owner_pid != os.getpid():
+        process.returncode = 0  # not our child: keep Popen from waiting for it or warning
+        return
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

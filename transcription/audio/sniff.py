@@ -86,6 +86,8 @@ def _sniff_frame_sync(head: bytes) -> Sniffed | None:
     if layer == 0:
         adts = head[1] & 0xF6 == 0xF0 and head[2] >> 2 & 15 <= 12
         return _guess("aac", "audio/aac") if adts else None
+    if layer == 3:
+        return None  # Layer I, which nobody uses: two of its bytes are UTF-16's byte order mark
     version, bitrate, rate = head[1] >> 3 & 3, head[2] >> 4, head[2] >> 2 & 3
     if version == 1 or bitrate == 15 or rate == 3:
         return None

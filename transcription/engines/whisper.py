@@ -8,18 +8,12 @@ own, in windows as short as the clips. That is what this adapter is for.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
 
-import ctranslate2
 import numpy as np
-import numpy.typing as npt
 
-from transcription.engines import whisper_drafts as drafting
 from transcription.engines.base import (
-    SAMPLE_RATE_HZ,
     Clip,
     EngineConfig,
     EngineError,
@@ -27,24 +21,37 @@ from transcription.engines.base import (
     Loaded,
     Result,
     Segment,
-    WeightsError,
 )
 from transcription.engines.options import TEXT_UNCHANGED, read_options, text_options
 from transcription.engines.weights import load_digest, require_files, weights_digest
+from transcription.engines.whisper_drafts import (
+    ATTEMPTS,
+    FIRST,
+    Attempt,
+    Limits,
+    Verdict,
+    judge,
+)
+from transcription.engines.whisper_model import (
+    Heard,
+    WhisperModel,
+    is_out_of_memory,
+    resolve_device,
+)
 from transcription.engines.whisper_plan import (
     FULL_WINDOW_SECONDS,
     Job,
     batches,
-    max_new_tokens,
     window_seconds,
 )
-from transcription.engines.whisper_prompts import FRAMES_PER_SECOND, Vocabulary, features_of
-from transcription.engines.whisper_times import TimedWord, segments_of, time_words
+from transcription.engines.whisper_times import segments_of
 
 REQUIRED_FILES = ("model.bin", "config.json", "tokenizer.json", "vocabulary.txt|vocabulary.json")
-#: What changes the text where it is there: the shape of the features, for one.
+#: What changes the text where it is there: the shape of the features.
 OPTIONAL_FILES = ("preprocessor_config.json",)
-HOW_TO_GET = "Run `manage.py fetch_model whisper-base`, or set the folder of a converted model."
+HOW_TO_GET = "Run `manage.py fetch_model whisper-base`, or name the folder of a converted model."
+
+_BATCH_SECONDS = {"cpu": 240.0, "cuda": 1200.0}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,37 +68,26 @@ class WhisperOptions:
     #: Most seconds of windows in one batch; more take more memory. 0: 240 on the CPU, 1200 on
     #: a GPU.
     batch_seconds: float = field(default=0.0, metadata=TEXT_UNCHANGED)
-    #: Below this probability the language is a guess, and the clip's likely one is taken.
+    #: Below this probability a detected language is a guess: the clip's likely one is taken, or
+    #: it is heard again in the full window.
     language_probability: float = 0.5
     #: Where a text stops being believed; see ``whisper_drafts.Limits``.
     compression_ratio: float = 2.4
     avg_logprob: float = -1.0
     no_speech_probability: float = 0.6
-    #: Whether segments get times of their own (a tenth more work); without, each clip is one
-    #: segment unless times of words are asked for.
-    segment_times: bool = True
+    #: Whether segments get times of their own (about a tenth more work); without, a clip is one
+    #: segment unless times of its words are asked for.
+    segment_times: bool = field(default=True, metadata=TEXT_UNCHANGED)
 
     def __post_init__(self) -> None:
         if self.beam_size < 1:
             raise ValueError("beam_size must be 1 or more")
         if not 0 < self.window_step_seconds <= FULL_WINDOW_SECONDS:
             raise ValueError(f"window_step_seconds must be within 0 and {FULL_WINDOW_SECONDS:g}")
-        if self.window_tail_seconds < 0 or self.window_min_seconds < 0 or self.batch_seconds < 0:
+        if not (self.window_step_seconds * 50).is_integer():
+            raise ValueError("window_step_seconds must be a multiple of 0.02, Whisper's own step")
+        if min(self.window_tail_seconds, self.window_min_seconds, self.batch_seconds) < 0:
             raise ValueError("no window and no batch can be shorter than 0 s")
-        if (self.window_step_seconds * FRAMES_PER_SECOND) % 2:
-            # The encoder halves the frames.
-            raise ValueError("window_step_seconds must be a multiple of 0.02")
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Heard:
-    """What one attempt gave for a clip."""
-
-    draft: drafting.Draft
-    language: str
-    #: None where the language was given.
-    language_probability: float | None
-    words: tuple[TimedWord, ...]
 
 
 class WhisperEngine:
@@ -102,14 +98,13 @@ class WhisperEngine:
     def __init__(self, config: EngineConfig) -> None:
         self.options = read_options(WhisperOptions, config.options, engine="whisper")
         self._config = config
-        self._limits = drafting.Limits(
+        self._limits = Limits(
             compression_ratio=self.options.compression_ratio,
             avg_logprob=self.options.avg_logprob,
             no_speech_probability=self.options.no_speech_probability,
             language_probability=self.options.language_probability,
         )
-        self._model: Any = None
-        self._vocabulary: Vocabulary | None = None
+        self._model: WhisperModel | None = None
         self._batch_seconds = self.options.batch_seconds
 
     def load(self) -> Loaded:
@@ -124,46 +119,41 @@ class WhisperEngine:
         ]
         digest = weights_digest(folder, names)
         device, index = resolve_device(self._config.device)
-        wanted = self.options.compute_type
-        if wanted == "auto":
-            wanted = "float16" if device == "cuda" else "int8"
-        try:
-            vocabulary = Vocabulary(folder)
-            model = ctranslate2.models.Whisper(
-                str(folder),
-                device=device,
-                device_index=index,
-                compute_type=wanted,
-                intra_threads=self._config.threads,
-            )
-        except (RuntimeError, ValueError, OSError) as error:
-            if _is_out_of_memory(error):
-                raise EngineMemoryError(f"The weights do not fit on {device}: {error}") from error
-            raise WeightsError(
-                f"CTranslate2 cannot load the weights in {folder} as {wanted} on {device}: "
-                f"{error}. {HOW_TO_GET}"
-            ) from error
-        self._model, self._vocabulary = model, vocabulary
-        if not self.options.batch_seconds:
-            self._batch_seconds = 1200.0 if device == "cuda" else 240.0
+        compute_type = self.options.compute_type
+        if compute_type == "auto":
+            compute_type = "float16" if device == "cuda" else "int8"
+        model = WhisperModel(
+            folder,
+            device=device,
+            device_index=index,
+            compute_type=compute_type,
+            threads=self._config.threads,
+            beam_size=self.options.beam_size,
+            limits=self._limits,
+            segment_times=self.options.segment_times,
+        )
+        self._model = model
+        self._batch_seconds = self.options.batch_seconds or _BATCH_SECONDS[device]
+        size_bytes = (folder / "model.bin").stat().st_size
         return Loaded(
             digest=load_digest(
                 engine="whisper",
                 weights=digest,
-                # By what it came out as: int8 and float16 do not write the same text.
-                options={**text_options(self.options), "compute_type": str(model.compute_type)},
+                # As what it came out: int8 and float16 do not write the same text.
+                options={**text_options(self.options), "compute_type": model.compute_type},
             ),
             device=f"{device}:{index}" if device == "cuda" else device,
-            dtype=str(model.compute_type),
-            memory_bytes=_memory_bytes(folder, str(model.compute_type)),
+            dtype=model.compute_type,
+            # The file holds float16.
+            memory_bytes=size_bytes // 2 if "int8" in model.compute_type else size_bytes,
             load_seconds=time.monotonic() - started,
         )
 
     def unload(self) -> None:
         """Give the memory back. ``load`` may be called again."""
         if self._model is not None:
-            self._model.unload_model()
-        self._model = self._vocabulary = None
+            self._model.unload()
+        self._model = None
 
     def transcribe(self, clips: Sequence[Clip]) -> list[Result]:
         """Recognise the clips; see ``Engine.transcribe``.
@@ -171,59 +161,55 @@ class WhisperEngine:
         Any number of clips of up to 30 s: they are grouped here by window and prompt. A language
         that this model does not know raises ``EngineError`` before any work is done.
         """
-        vocabulary = self._vocabulary
-        if vocabulary is None:
+        model = self._model
+        if model is None:
             raise EngineError("The Whisper engine is not loaded. Call load() first.")
         for clip in clips:
             _check(clip)
             if clip.language is not None:
-                vocabulary.language_token(clip.language)
+                model.vocabulary.language_token(clip.language)
+        contexts = [model.vocabulary.context_tokens(clip.context) for clip in clips]
+        windows = [self._window(clip) for clip in clips]
+        heard: list[list[Heard]] = [[] for _ in clips]
         seconds = [0.0] * len(clips)
-        heard: list[list[_Heard]] = [[] for _ in clips]
-        results: list[Result | None] = [
-            None if len(clip.samples) else Result(text="", language=None) for clip in clips
-        ]
-        attempts = {index: drafting.FIRST for index, result in enumerate(results) if result is None}
+        results = [Result(text="", language=None)] * len(clips)
+        attempts = {index: FIRST for index, clip in enumerate(clips) if len(clip.samples)}
         while attempts:
-            for attempt in drafting.ATTEMPTS:
+            for attempt in ATTEMPTS:
                 jobs = [
-                    self._job(index, clips[index], attempt)
+                    Job(
+                        index=index,
+                        window_seconds=FULL_WINDOW_SECONDS
+                        if wanted.full_window
+                        else windows[index],
+                        context_tokens=contexts[index] if wanted.with_context else (),
+                    )
                     for index, wanted in attempts.items()
                     if wanted == attempt
                 ]
                 for batch in batches(jobs, budget_seconds=self._batch_seconds):
-                    for index, found, spent in self._run(batch, clips, attempt):
+                    for index, found, spent_seconds in _run(model, batch, clips, attempt):
                         heard[index].append(found)
-                        seconds[index] += spent
-            following: dict[int, drafting.Attempt] = {}
+                        seconds[index] += spent_seconds
+            following: dict[int, Attempt] = {}
             for index in attempts:
-                verdict = drafting.judge(
+                verdict = judge(
                     [one.draft for one in heard[index]],
                     self._limits,
-                    own_window_is_full=self._own_window(clips[index]) == FULL_WINDOW_SECONDS,
-                    has_context=bool(vocabulary.context_tokens(clips[index].context)),
+                    own_window_is_full=windows[index] == FULL_WINDOW_SECONDS,
+                    has_context=bool(contexts[index]),
                 )
-                if isinstance(verdict, drafting.Attempt):
+                if isinstance(verdict, Attempt):
                     following[index] = verdict
                 else:
-                    results[index] = self._result(clips[index], heard[index], verdict)
+                    results[index] = _result(clips[index], heard[index], verdict)
             attempts = following
         return [
-            replace(result, engine_seconds=spent)
-            for result, spent in zip(results, seconds, strict=True)
-            if result is not None
+            replace(result, engine_seconds=spent_seconds)
+            for result, spent_seconds in zip(results, seconds, strict=True)
         ]
 
-    def _job(self, index: int, clip: Clip, attempt: drafting.Attempt) -> Job:
-        return Job(
-            index=index,
-            window_seconds=FULL_WINDOW_SECONDS if attempt.full_window else self._own_window(clip),
-            context_tokens=(
-                self._known().context_tokens(clip.context) if attempt.with_context else ()
-            ),
-        )
-
-    def _own_window(self, clip: Clip) -> float:
+    def _window(self, clip: Clip) -> float:
         return window_seconds(
             clip.duration_seconds,
             min_seconds=self.options.window_min_seconds,
@@ -231,190 +217,67 @@ class WhisperEngine:
             tail_seconds=self.options.window_tail_seconds,
         )
 
-    def _known(self) -> Vocabulary:
-        if self._vocabulary is None:
-            raise EngineError("The Whisper engine is not loaded. Call load() first.")
-        return self._vocabulary
 
-    def _run(
-        self, batch: Sequence[Job], clips: Sequence[Clip], attempt: drafting.Attempt
-    ) -> Iterable[tuple[int, _Heard, float]]:
-        """One batch through the model; halved as often as the memory of the device demands."""
-        started = time.monotonic()
-        try:
-            heard = self._hear(batch, clips, attempt)
-        except (RuntimeError, MemoryError) as error:
-            if not _is_out_of_memory(error):
-                raise EngineError(f"CTranslate2 failed on a batch of clips: {error}") from error
-            if len(batch) == 1:
-                raise EngineMemoryError(
-                    f"The device has too little memory for one clip of "
-                    f"{batch[0].window_seconds:g} s: {error}"
-                ) from error
-            half = len(batch) // 2
-            return [
-                *self._run(batch[:half], clips, attempt),
-                *self._run(batch[half:], clips, attempt),
-            ]
-        # All windows of a batch are of one length, so the shares are equal.
-        share = (time.monotonic() - started) / len(batch)
-        return [(job.index, one, share) for job, one in zip(batch, heard, strict=True)]
+def _run(
+    model: WhisperModel, batch: Sequence[Job], clips: Sequence[Clip], attempt: Attempt
+) -> list[tuple[int, Heard, float]]:
+    """One batch through the model, halved as often as the memory of the device demands.
 
-    def _hear(
-        self, batch: Sequence[Job], clips: Sequence[Clip], attempt: drafting.Attempt
-    ) -> list[_Heard]:
-        vocabulary = self._known()
-        chosen = [clips[job.index] for job in batch]
-        window = batch[0].window_seconds
-        features = np.stack([features_of(clip.samples, window, vocabulary) for clip in chosen])
-        encoded = self._model.encode(ctranslate2.StorageView.from_array(features))
-        languages = self._languages(chosen, encoded)
-        limit = max_new_tokens(window)
-        prompts = [
-            vocabulary.prompt(job.context_tokens, language)
-            for job, (language, _) in zip(batch, languages, strict=True)
-        ]
-        answers = self._model.generate(
-            encoded,
-            prompts,
-            beam_size=self.options.beam_size,
-            # CTranslate2 lets the new tokens have at most half of this, and no more than what
-            # the prompt leaves of it.
-            max_length=max(2 * limit, limit + len(prompts[0])),
-            return_scores=True,
-            return_no_speech_prob=True,
-            repetition_penalty=attempt.repetition_penalty,
-            no_repeat_ngram_size=attempt.no_repeat_ngram_size,
-        )
-        drafts = []
-        for clip, answer, (_, probability) in zip(chosen, answers, languages, strict=True):
-            written = answer.sequences_ids[0]
-            tokens = tuple(token for token in written if token < vocabulary.end_of_text)
-            # The score is the mean over the tokens; the end of the text counts as one more.
-            score = answer.scores[0] * len(written) / (len(written) + 1)
-            drafts.append(
-                drafting.Draft(
-                    attempt=attempt,
-                    tokens=tokens,
-                    text=vocabulary.decode(tokens),
-                    avg_logprob=score,
-                    no_speech_probability=answer.no_speech_prob,
-                    capped=len(written) >= limit,
-                    duration_seconds=clip.duration_seconds,
-                    language_probability=1.0 if probability is None else probability,
-                )
-            )
-        words = self._align(chosen, drafts, [language for language, _ in languages], encoded)
-        return [
-            _Heard(draft=draft, language=language, language_probability=probability, words=timed)
-            for draft, (language, probability), timed in zip(drafts, languages, words, strict=True)
-        ]
-
-    def _languages(self, clips: Sequence[Clip], encoded: Any) -> list[tuple[str, float | None]]:
-        """The language of each clip, and how sure that is where it was detected."""
-        vocabulary = self._known()
-        if not vocabulary.multilingual:
-            return [("en", None)] * len(clips)
-        if all(clip.language for clip in clips):
-            return [(clip.language or "", None) for clip in clips]
-        found: list[tuple[str, float | None]] = []
-        for clip, ranked in zip(clips, self._model.detect_language(encoded), strict=True):
-            if clip.language:
-                found.append((clip.language, None))
-                continue
-            shares = {token[2:-2]: share for token, share in ranked}
-            language = ranked[0][0][2:-2]
-            likely = clip.likely_language
-            if shares[language] < self.options.language_probability and likely in shares:
-                # As good as given: there is nothing left to be unsure of.
-                found.append((likely, None))
-            else:
-                found.append((language, shares[language]))
-        return found
-
-    def _align(
-        self,
-        clips: Sequence[Clip],
-        drafts: Sequence[drafting.Draft],
-        languages: Sequence[str],
-        encoded: Any,
-    ) -> list[tuple[TimedWord, ...]]:
-        """The times of each draft's words; () where nobody needs them."""
-        vocabulary = self._known()
-        timed: list[tuple[TimedWord, ...]] = [()] * len(clips)
-        wanted: dict[str, list[int]] = {}
-        for index, (clip, draft) in enumerate(zip(clips, drafts, strict=True)):
-            needed = clip.words or self.options.segment_times
-            if needed and draft.tokens and drafting.fault_of(draft, self._limits) != "loop":
-                wanted.setdefault(languages[index], []).append(index)
-        for language, indexes in wanted.items():
-            part = encoded if len(indexes) == len(clips) else _rows(encoded, indexes)
-            alignments = self._model.align(
-                part,
-                vocabulary.start_sequence(language),
-                [list(drafts[index].tokens) for index in indexes],
-                [_frames(clips[index]) for index in indexes],
-            )
-            for index, alignment in zip(indexes, alignments, strict=True):
-                words, counts = vocabulary.words(drafts[index].tokens, language)
-                timed[index] = tuple(
-                    time_words(
-                        words,
-                        counts,
-                        alignment.alignments,
-                        alignment.text_token_probs,
-                        duration_seconds=clips[index].duration_seconds,
-                    )
-                )
-        return timed
-
-    def _result(self, clip: Clip, heard: Sequence[_Heard], verdict: drafting.Verdict) -> Result:
-        chosen = next((one for one in heard if one.draft is verdict.draft), None)
-        text = chosen.draft.text.strip() if chosen else ""
-        if chosen is None or not text:
-            return Result(text="", language=None, finish_reason=verdict.finish_reason)
-        draft = chosen.draft
-        segments = segments_of(
-            chosen.words,
-            with_words=clip.words,
-            avg_logprob=draft.avg_logprob,
-            no_speech_probability=draft.no_speech_probability,
-        ) or (
-            Segment(
-                start_seconds=0.0,
-                end_seconds=round(clip.duration_seconds, 2),
-                text=text,
-                avg_logprob=draft.avg_logprob,
-                no_speech_probability=draft.no_speech_probability,
-            ),
-        )
-        return Result(
-            text=text,
-            language=chosen.language,
-            language_probability=chosen.language_probability,
-            segments=segments,
-            finish_reason=verdict.finish_reason,
-        )
-
-
-def resolve_device(wanted: str) -> tuple[str, int]:
-    """The device and its number: "auto" is the first GPU, or the CPU where there is none.
-
-    Raises ``EngineError`` for a device that is not there.
+    Each clip's position, what was heard in it, and its share of the seconds. Raises
+    ``EngineMemoryError`` where not even one clip fits, ``EngineError`` for what else fails.
     """
-    kind, _, number = wanted.partition(":")
-    gpus = ctranslate2.get_cuda_device_count() if kind in {"auto", "cuda"} else 0
-    if kind == "auto":
-        return ("cuda", 0) if gpus else ("cpu", 0)
-    index = int(number) if number.isdecimal() else 0
-    if kind == "cpu" or (kind == "cuda" and index < gpus):
-        return kind, index
-    raise EngineError(
-        f"There is no device '{wanted}' here; CTranslate2 sees {gpus} GPUs and the CPU."
+    started = time.monotonic()
+    try:
+        heard = model.hear(batch, clips, attempt)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise EngineError(f"CTranslate2 failed on a batch of clips: {error}") from error
+        if len(batch) == 1:
+            raise EngineMemoryError(
+                f"The device has too little memory for one clip in a window of "
+                f"{batch[0].window_seconds:g} s: {error}"
+            ) from error
+        half = len(batch) // 2
+        return [
+            *_run(model, batch[:half], clips, attempt),
+            *_run(model, batch[half:], clips, attempt),
+        ]
+    # All windows of a batch are of one length, so the shares are equal.
+    share_seconds = (time.monotonic() - started) / len(batch)
+    return [(job.index, one, share_seconds) for job, one in zip(batch, heard, strict=True)]
+
+
+def _result(clip: Clip, heard: Sequence[Heard], verdict: Verdict) -> Result:
+    chosen = next((one for one in heard if one.draft is verdict.draft), None)
+    text = chosen.draft.text.strip() if chosen else ""
+    if chosen is None or not text:
+        return Result(text="", language=None, finish_reason=verdict.finish_reason)
+    draft = chosen.draft
+    segments = segments_of(
+        chosen.words,
+        with_words=clip.words,
+        avg_logprob=draft.avg_logprob,
+        no_speech_probability=draft.no_speech_probability,
+    ) or (
+        Segment(
+            start_seconds=0.0,
+            end_seconds=round(clip.duration_seconds, 2),
+            text=text,
+            avg_logprob=round(draft.avg_logprob, 4),
+            no_speech_probability=round(draft.no_speech_probability, 4),
+        ),
+    )
+    return Result(
+        text=text,
+        language=chosen.language,
+        language_probability=chosen.language_probability,
+        segments=segments,
+        finish_reason=verdict.finish_reason,
     )
 
 
 def _check(clip: Clip) -> None:
+    """Raise ``EngineError`` for a clip that the model cannot take."""
     samples = clip.samples
     if samples.dtype != np.float32 or samples.ndim != 1:
         raise EngineError(
@@ -425,25 +288,5 @@ def _check(clip: Clip) -> None:
             f"A clip of {clip.duration_seconds:.2f} s is longer than the "
             f"{FULL_WINDOW_SECONDS:g} s that Whisper takes. Cut it first."
         )
-
-
-def _frames(clip: Clip) -> int:
-    """Frames of the clip without its padding, one at least."""
-    return max(2, len(clip.samples) * FRAMES_PER_SECOND // SAMPLE_RATE_HZ)
-
-
-def _rows(encoded: Any, indexes: Sequence[int]) -> Any:
-    """Some clips of the encoder's output."""
-    on_cpu = encoded if encoded.device == "cpu" else encoded.to_device(ctranslate2.Device.cpu)
-    chosen: npt.NDArray[Any] = np.ascontiguousarray(np.asarray(on_cpu)[list(indexes)])
-    return ctranslate2.StorageView.from_array(chosen)
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    return isinstance(error, MemoryError) or "out of memory" in str(error).lower()
-
-
-def _memory_bytes(folder: Path, compute_type: str) -> int:
-    """About what the weights take in memory: the file holds float16, int8 takes half of it."""
-    size_bytes = (folder / "model.bin").stat().st_size
-    return size_bytes // 2 if compute_type.startswith("int8") else size_bytes
+    if not np.isfinite(samples).all():
+        raise EngineError("A clip holds samples that are no finite numbers.")

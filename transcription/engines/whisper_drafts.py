@@ -19,7 +19,8 @@ from transcription.engines.base import FinishReason
 #: second of audio; a decoder in a loop writes as fast as it is let.
 PLAUSIBLE_TOKENS_PER_SECOND = 8.0
 
-#: ``guessed``: in a language that the model was unsure of. ``improbable``: the decoder does not believe it itself. ``loop``: the same words without end.
+#: ``guessed``: in a language that the model was unsure of.
+#: ``improbable``: the decoder does not believe it itself. ``loop``: the same words without end.
 #: ``repeats``: the same words again and again, at a pace at which somebody may have said them.
 Fault = Literal["guessed", "improbable", "loop", "repeats"]
 

@@ -17,8 +17,9 @@ from transcription.engines.base import SAMPLE_RATE_HZ, EngineError, WeightsError
 
 FRAMES_PER_SECOND = 100
 
-#: The prompt may take half of the 448 positions of text, the token before it included.
-MAX_CONTEXT_TOKENS = 223
+#: The model has 448 positions for text: 224 for the new tokens, four at most for the start
+#: sequence, and these for the context with the token before it.
+MAX_CONTEXT_TOKENS = 220
 
 #: A language that older Whisper models have no token for -> the nearest one that they have.
 NEAREST_LANGUAGE = {"yue": "zh"}
@@ -27,14 +28,13 @@ NEAREST_LANGUAGE = {"yue": "zh"}
 class Vocabulary:
     """The tokens of one model, read from its folder. Raises ``WeightsError`` where they are bad."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, multilingual: bool) -> None:
         try:
             self._tokenizer = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
         except Exception as error:  # the library raises nothing more exact
             raise WeightsError(f"{folder / 'tokenizer.json'} cannot be read: {error}") from error
-        self.multilingual = self._tokenizer.token_to_id("<|en|>") is not None
+        self.multilingual = multilingual
         self._any_language = self._in_language("en")
-        self._folder = folder
         self.end_of_text = self._any_language.eot
         self.extractor = FeatureExtractor(feature_size=_mel_bands(folder))
 
@@ -43,7 +43,7 @@ class Vocabulary:
         token = self._tokenizer.token_to_id(f"<|{language}|>")
         if token is None and language in NEAREST_LANGUAGE:
             token = self._tokenizer.token_to_id(f"<|{NEAREST_LANGUAGE[language]}|>")
-        if token is None:
+        if token is None or (not self.multilingual and language != "en"):
             raise EngineError(f"This Whisper model knows no language '{language}'.")
         return int(token)
 

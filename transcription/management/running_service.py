@@ -106,6 +106,12 @@ class RunningService:
             f"Its last words:\n{self.last_words()}"
         )
 
+    def wait(self, timeout_seconds: float = 60.0) -> int:
+        """Wait for its end by itself; ``subprocess.TimeoutExpired`` if that does not come."""
+        if self._process is None:
+            raise DidNotStartError("The service was not started.")
+        return self._process.wait(timeout_seconds)
+
     def stop(self, timeout_seconds: float = 60.0) -> int | None:
         """Stop in order, by force after the time; return the exit status, None: never started."""
         if self._process is None:

@@ -12,7 +12,8 @@ from typing import IO, Any
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.core.exceptions import RequestAborted
-from django.core.handlers.asgi import ASGIHandler, ASGIRequest
+from django.core.handlers.asgi import ASGIHandler
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from transcription.services.errors import ServiceError
@@ -40,14 +41,15 @@ class WebHandler(ASGIHandler):
         super(ASGIHandler, self).__init__()
         self.load_middleware(is_async=False)
 
-    async def run_get_response(self, request: ASGIRequest) -> HttpResponseBase:
+    async def run_get_response(self, request: HttpRequest) -> HttpResponseBase:
         response: HttpResponseBase = await sync_to_async(self._respond)(request)
         return response
 
-    def _respond(self, request: ASGIRequest) -> HttpResponseBase:
+    def _respond(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        response._handler_class = self.__class__
-        body = request.scope.get("asr.body")
+        # For the signals that its closing sends, as Django's own handlers do.
+        response._handler_class = self.__class__  # type: ignore[attr-defined]
+        body = request.scope.get("asr.body")  # type: ignore[attr-defined]
         if body is not None and body.is_disconnected:
             # Nobody takes the answer, so nobody else would close it and what belongs to it.
             response.close()

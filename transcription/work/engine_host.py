@@ -106,10 +106,14 @@ class EngineHost:
             self._before_load()
             engine = self._build(model.engine, config_of(model))
             loaded = engine.load()
-        except (EngineError, OSError, MemoryError) as error:
-            logger.error("Model %s could not be loaded: %s", model.name, error)
+        except Exception as error:
+            # Whatever a library raises, a worker that cannot load a model lives on and says so.
+            if isinstance(error, EngineError | OSError | MemoryError):
+                logger.error("Model %s could not be loaded: %s", model.name, error)
+            else:
+                logger.exception("Model %s could not be loaded.", model.name)
             self._failed[model.name] = _Failure(
-                generation=model.generation, at=time.monotonic(), message=str(error)
+                generation=model.generation, at=time.monotonic(), message=str(error) or repr(error)
             )
             return current
         self._failed.pop(model.name, None)

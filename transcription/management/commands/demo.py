@@ -67,11 +67,11 @@ class Command(BaseCommand):
     def _run(self, token: str) -> None:
         sample = settings.BASE_DIR / "samples" / "english.wav"
         expected = sample.with_suffix(".txt").read_text(encoding="utf-8").strip()
+        log_path = settings.LOG_DIR / "demo.log"
+        log_path.unlink(missing_ok=True)
         self.stdout.write("Starting the service…")
         service = RunningService(
-            base_dir=settings.BASE_DIR,
-            data_dir=settings.DATA_DIR,
-            log_path=settings.LOG_DIR / "demo.log",
+            base_dir=settings.BASE_DIR, data_dir=settings.DATA_DIR, log_path=log_path
         )
         with service:
             self.stdout.write(f"It serves on {service.url}. Sending {sample.name}…")
