@@ -42,9 +42,9 @@ class RequestIdFilter(logging.Filter):
     """Adds ``request_id`` and ``request_suffix`` (" [id]", or nothing) to every record."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if not hasattr(record, "request_id"):
-            record.request_id = _request_id.get()
-        record.request_suffix = f" [{record.request_id}]" if record.request_id else ""
+        # What a line was given by hand counts; ``extra`` puts it there.
+        found = record.__dict__.setdefault("request_id", _request_id.get())
+        record.__dict__["request_suffix"] = f" [{found}]" if found else ""
         return True
 
 

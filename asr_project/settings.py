@@ -14,6 +14,12 @@ from asr_project.secret import read_or_make_secret_key
 BASE_DIR = Path(__file__).resolve().parent.parent
 ENV = env = environment(BASE_DIR)
 
+# Recordings stay here, and so does every word about them. onnxruntime's packages report each
+# process and model to their maker, and keep a number of this machine below the home directory,
+# unless this is set before it is imported; the libraries of the model hub count their users.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+
 # --- where everything lies ------------------------------------------------------------------
 
 DATA_DIR = (
@@ -32,7 +38,8 @@ INCOMING_DIR = DATA_DIR / "incoming"  # bodies on their way in; same file system
 WORK_DIR = DATA_DIR / "work"  # decoded audio of files in progress
 LOG_DIR = DATA_DIR / "logs"
 RUN_DIR = DATA_DIR / "run"  # locks, sockets, stop flags
-for directory in (DATA_DIR, MEDIA_ROOT, INCOMING_DIR, WORK_DIR, LOG_DIR, RUN_DIR, DATA_DIR / "static"):
+STATIC_ROOT = DATA_DIR / "static"
+for directory in (DATA_DIR, MEDIA_ROOT, INCOMING_DIR, WORK_DIR, LOG_DIR, RUN_DIR, STATIC_ROOT):
     # 0700: recordings are nobody else's business on a shared machine.
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
@@ -188,7 +195,6 @@ USE_I18N = True
 USE_TZ = True
 
 STATIC_URL = "static/"
-STATIC_ROOT = DATA_DIR / "static"
 # Static files are found in the packages at start-up: no collectstatic step to forget.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
@@ -196,7 +202,9 @@ WHITENOISE_AUTOREFRESH = DEBUG
 # --- serving ----------------------------------------------------------------------------------
 
 HOST = env.text("ASR_HOST", "127.0.0.1", "Address that the service listens on.")
-PORT = env.integer("ASR_PORT", 8000, "Port that the service listens on; 0: any free one.", high=65535)
+PORT = env.integer(
+    "ASR_PORT", 8000, "Port that the service listens on; 0: any free one.", high=65535
+)
 STOP_SECONDS = env.number(
     "ASR_STOP_SECONDS", 30, "How long a stop waits for what is running before it kills.", low=1
 )
@@ -275,7 +283,7 @@ MAX_DURATION_SECONDS = (
     )
     * 3600
 )
-CHINESE_SCRIPT = env.choice(
+CHINESE_SCRIPT: Any = env.choice(
     "ASR_CHINESE_SCRIPT",
     "simplified",
     ("simplified", "traditional", "as_is"),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
+
+_RATE = re.compile(r"\d+/\d*[smhd]")
 
 
 @register()
@@ -24,6 +27,23 @@ def check_leases(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list
             )
         ]
     return []
+
+
+@register()
+def check_rates(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """asr.E002: a rate that cannot be read would be an error of every request."""
+    return [
+        Error(
+            f"{name}={rate!r} is not a rate.",
+            hint="Write a number of calls and a unit of time: 5/s, 60/m, 1000/h, 5000/d, 10/5m.",
+            id="asr.E002",
+        )
+        for name, rate in (
+            ("ASR_RATE_ANON", settings.RATE_ANON),
+            ("ASR_RATE_USER", settings.RATE_USER),
+        )
+        if not _RATE.fullmatch(rate)
+    ]
 
 
 @register()

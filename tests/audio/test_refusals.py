@@ -114,6 +114,7 @@ def test_the_limit_holds_for_samples_whatever_the_header_says(tmp_path: Path) ->
         with pytest.raises(AudioError) as caught:
             received.extend(len(block) for block in decoding)
     assert caught.value.code == "audio_too_long"
+    assert "longer than the limit of 20 seconds" in str(caught.value)
     assert 0 < sum(received) <= 20 * 16_000
 
 

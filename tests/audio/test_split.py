@@ -60,9 +60,9 @@ def test_speech_between_silences_is_found_with_a_little_room() -> None:
     assert 17.5 * 16_000 < span.end_sample < 19.2 * 16_000
 
 
-@pytest.mark.parametrize("sound", [silence(60), noise(60, 0.001), noise(60, 0.1), music(60, 0.3)])
-def test_what_is_no_speech_gives_no_span(sound: Float) -> None:
-    assert split(sound) == []
+def test_what_is_no_speech_gives_no_span() -> None:
+    for sound in (silence(30), noise(30, 0.001), noise(30, 0.1), music(20, 0.3)):
+        assert split(sound) == []
 
 
 @pytest.mark.parametrize("gain_db", [0, -20, -30, -40])
@@ -80,17 +80,17 @@ def test_a_few_words_at_minus_30_db_are_not_lost() -> None:
 
 
 def test_speech_over_music_is_not_lost() -> None:
-    bed = music(20, 0.05)
+    bed = music(16, 0.05)
     bed[5 * 16_000 : 5 * 16_000 + len(ENGLISH)] += ENGLISH
     spans = split(bed)
     assert sum(span.duration_seconds for span in spans) > 7.0
 
 
 def test_how_the_samples_are_cut_into_blocks_does_not_matter() -> None:
-    sound = np.concatenate([silence(3), *[ENGLISH, silence(0.4)] * 6, silence(5), ENGLISH])
+    sound = np.concatenate([silence(3), *[ENGLISH, silence(0.4)] * 4, silence(5), ENGLISH])
     whole = split(sound, max_chunk_seconds=20, block=len(sound))
-    assert len(whole) >= 4
-    for block in (777, 16_000, 100_001):
+    assert len(whole) >= 3
+    for block in (777, 100_001):
         assert split(sound, max_chunk_seconds=20, block=block) == whole
 
 

@@ -233,7 +233,7 @@ def _rattle_clip(random: np.random.Generator, lexicon: Lexicon) -> ToneClip:
 
 
 def _sentences(random: np.random.Generator, lexicon: Lexicon, *, max_words: int) -> list[list[int]]:
-    total = int(random.integers(1, 1 + (max_words if random.random() < 0.3 else 8)))
+    total = int(random.integers(1, 1 + (max_words if random.random() < 0.2 else 8)))
     total = min(total, max_words)
     # Words that have two spellings come twice as often as the others.
     numbers = [*range(len(lexicon.english)), len(lexicon.english) - 2, len(lexicon.english) - 1]

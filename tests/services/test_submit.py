@@ -127,3 +127,11 @@ def test_when_the_row_cannot_be_written_the_file_is_the_callers_again(
     with pytest.raises(IntegrityError):
         submit(incoming, owner=None)
     assert incoming.path.exists()
+
+
+def test_a_language_that_no_model_knows_is_refused_at_once(incoming) -> None:
+    SpeechModel.objects.create(name="chinese", engine="fake", languages=["zh"])
+    with pytest.raises(ServiceError) as refused:
+        submit(incoming, owner=None, language_hint="fr")
+    assert refused.value.code == "unknown_language"
+    assert submit(incoming, owner=None, language_hint="zh").language_hint == "zh"

@@ -21,7 +21,7 @@ LONG_SECONDS = 3600
 def judge(account: Account) -> None:
     assert account.faults == []
     assert account.exit_status == 0
-    assert account.accepted > len(account.kills)
+    assert account.accepted > len(account.kills) / 2  # else there was no load to speak of
     # On a machine that is busy with other things, everything takes as many times longer.
     cores = os.cpu_count() or 1
     limit_seconds = BACK_SECONDS * max(1.0, os.getloadavg()[0] / cores)

@@ -247,7 +247,7 @@ class Killer:
 
     def strike(self) -> list[Kill]:
         """Kill one process at a random moment, sometimes a second one soon after."""
-        self._pause.wait(self._chance.uniform(0.0, 1.5))
+        self._pause.wait(self._chance.uniform(0.0, 2.5))
         first = self._kill()
         if self._chance.random() < self.IMPATIENCE:
             self._pause.wait(self._chance.uniform(0.0, 1.0))

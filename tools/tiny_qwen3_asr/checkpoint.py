@@ -114,7 +114,7 @@ def make_model(processor: Qwen3ASRProcessor) -> Qwen3ASRForConditionalGeneration
             "encoder_layers": 2,
             "encoder_attention_heads": 4,
             "encoder_ffn_dim": 256,
-            "downsample_hidden_size": 24,
+            "downsample_hidden_size": 8,
             "output_dim": 128,
             "initializer_range": INITIALIZER_RANGE,
         },

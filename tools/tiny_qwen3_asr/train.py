@@ -33,7 +33,7 @@ LANGUAGE_NAMES = {"en": "English", "zh": "Chinese", None: "None"}
 CLIPS_PER_STEP = 16
 #: Up to the step of the first number, clips have at most so many words: with one word there is
 #: nothing to look for but the word, and where to look for the next one is learnt from there.
-CURRICULUM = ((150, 1), (350, 2), (550, 4), (800, 8))
+CURRICULUM = ((120, 1), (260, 2), (420, 4), (650, 8))
 MAX_WORDS = 24
 HELD_OUT_CLIPS = 200
 PEAK_LEARNING_RATE = 1.5e-3
@@ -206,7 +206,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("folder", type=Path, help="where the checkpoint is written")
     parser.add_argument("--lexicon", choices=sorted(LEXICONS), default="a")
     parser.add_argument("--start-from", type=Path, help="a checkpoint to go on from")
-    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--steps", type=int, default=1400)
     parser.add_argument("--first-clip", type=int, default=0, help="where in the training set")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)

@@ -39,7 +39,6 @@ class Pump:
     ) -> None:
         self._min_samples = min_duration_seconds * SAMPLE_RATE_HZ
         self._max_seconds = max_duration_seconds
-        self._max_samples = max_duration_seconds * SAMPLE_RATE_HZ
         self._on_info = on_info
         self._on_samples = on_samples
         self._downmixer = Downmixer()
@@ -92,7 +91,7 @@ class Pump:
         if seconds > self._max_seconds:
             raise AudioError(
                 "audio_too_long",
-                f"The recording is longer than the limit of {self._max_seconds / 3600:g} hours. "
+                f"The recording is longer than the limit of {_in_words(self._max_seconds)}. "
                 f"Split it and send the parts.",
             )
 
@@ -168,6 +167,12 @@ class Pump:
             f"The recording is {seconds:.2f} seconds long; at least "
             f"{self._min_samples / SAMPLE_RATE_HZ:g} seconds are needed. Record it again.",
         )
+
+
+def _in_words(seconds: float) -> str:
+    if seconds >= 7200:
+        return f"{seconds / 3600:g} hours"
+    return f"{seconds / 60:g} minutes" if seconds >= 120 else f"{seconds:g} seconds"
 
 
 def warm_up() -> None:

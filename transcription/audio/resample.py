@@ -13,7 +13,7 @@ from av.audio.frame import AudioFrame
 from av.filter import Graph
 
 from transcription.audio import SAMPLE_RATE_HZ
-from transcription.audio.errors import AudioError
+from transcription.audio.errors import READ_FORMATS, AudioError
 
 #: Outside of these the header is nonsense: at 1 Hz one byte of audio would become 16,000 samples.
 SAMPLE_RATES_HZ = range(1_000, 768_001)
@@ -21,6 +21,8 @@ SAMPLE_RATES_HZ = range(1_000, 768_001)
 MAX_CHANNELS = 64
 #: How much is collected before it is resampled.
 BATCH_SECONDS = 0.5
+#: But no more values than this, over all channels: 16 MB of the widest format.
+MAX_BATCH_VALUES = 2_000_000
 #: What raw floats are read as, which is how NaN gets in: decoders of other codecs make none.
 RAW_FLOAT_FORMATS = frozenset({"flt", "dbl"})
 
@@ -47,7 +49,10 @@ class Resampler:
             yield from self.flush()
             self._graph = self._build(frame)
             self._kind, self._fifo = kind, AudioFifo()
-            self._batch_samples = int(frame.sample_rate * BATCH_SECONDS)
+            self._batch_samples = min(
+                int(frame.sample_rate * BATCH_SECONDS),
+                MAX_BATCH_VALUES // len(frame.layout.channels),
+            )
         assert self._fifo is not None
         frame.pts = None  # samples are laid back to back; the queue would insist on gapless times
         self._fifo.write(frame)
@@ -96,29 +101,43 @@ class Resampler:
         name = frame.format.name
         if frame.sample_rate == SAMPLE_RATE_HZ and channels <= 2 and name == "s16":
             return None
-        # A layout with known places is folded to stereo by FFmpeg with the usual weights, scaled
-        # so that it cannot clip; Downmixer does the rest.
-        known = channels > 2 and not frame.layout.name.endswith("channels")
-        graph = Graph()
-        graph.threads = 1
-        source = graph.add(
-            "abuffer",
-            sample_rate=str(frame.sample_rate),
-            sample_fmt=name,
-            channel_layout=frame.layout.name,
-            time_base=f"1/{frame.sample_rate}",
-        )
-        target = graph.add(
-            "aformat",
-            sample_rates=str(SAMPLE_RATE_HZ),
-            sample_fmts="s16",
-            channel_layouts="stereo" if known else frame.layout.name,
-        )
-        sink = graph.add("abuffersink")
-        source.link_to(target)
-        target.link_to(sink)
-        graph.configure()
-        return graph
+        try:
+            return _graph(frame)
+        except (av.FFmpegError, ValueError) as error:
+            raise AudioError(
+                "damaged_audio",
+                f"The sound in the file ({channels} channels, {frame.layout.name}, {name}) cannot "
+                f"be converted. Convert it to one of: {READ_FORMATS}.",
+                detail=str(error),
+            ) from error
+
+
+def _graph(frame: AudioFrame) -> Graph:
+    """FFmpeg's filters from frames like this one to s16 at 16 kHz."""
+    # A layout with known places is folded to stereo by FFmpeg with the usual weights, scaled
+    # so that it cannot clip; Downmixer does the rest.
+    layout = frame.layout.name
+    known = len(frame.layout.channels) > 2 and not layout.endswith("channels")
+    graph = Graph()
+    graph.threads = 1
+    source = graph.add(
+        "abuffer",
+        sample_rate=str(frame.sample_rate),
+        sample_fmt=frame.format.name,
+        channel_layout=layout,
+        time_base=f"1/{frame.sample_rate}",
+    )
+    target = graph.add(
+        "aformat",
+        sample_rates=str(SAMPLE_RATE_HZ),
+        sample_fmts="s16",
+        channel_layouts="stereo" if known else layout,
+    )
+    sink = graph.add("abuffersink")
+    source.link_to(target)
+    target.link_to(sink)
+    graph.configure()
+    return graph
 
 
 def _int16_planes(frame: AudioFrame) -> Samples:

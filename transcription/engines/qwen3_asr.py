@@ -10,6 +10,7 @@ import gc
 import importlib
 import logging
 import time
+import traceback
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -97,21 +98,15 @@ class Qwen3AsrEngine:
             )
             self._warm_up(recognizer)
         except Exception as error:
-            out_of_memory = decisions.is_out_of_memory(error)
-            # The traceback holds what was loaded so far.
             checkpoint = recognizer = None  # type: ignore[assignment]
-            if not out_of_memory:
+            _forget_frames(error)
+            _give_back_memory()
+            if not decisions.is_out_of_memory(error):
                 raise
-            message = str(error)
-        else:
-            out_of_memory = False
-        finally:
-            self._give_back_memory()
-        if out_of_memory:
             raise EngineMemoryError(
-                f"{folder.name} does not fit into the memory of {device} as {dtype}: {message} "
+                f"{folder.name} does not fit into the memory of {device} as {dtype}: {error} "
                 "Free some, take a smaller model, or another dtype."
-            )
+            ) from error
         self._recognizer = recognizer
         self._budget_seconds = self.options.max_batch_seconds
         options = {**text_options(self.options), "dtype": dtype, "revision": REVISION}
@@ -156,7 +151,7 @@ class Qwen3AsrEngine:
         """Give the memory back; ``load`` may be called again."""
         if self._recognizer is not None:
             self._recognizer = None
-            self._give_back_memory()
+            _give_back_memory()
 
     def _check(self, clip: Clip) -> None:
         """Raise ``EngineError`` for a clip that cannot be served as it is asked."""
@@ -211,12 +206,12 @@ class Qwen3AsrEngine:
         answers: dict[int, tuple[Answer, float]] = {}
         waiting = self._plan(range(len(requests)), durations)
         tries_alone = 0
+        started = time.monotonic()
         while waiting:
             batch = waiting.pop(0)
-            started = time.monotonic()
             done = self._answer_batch([requests[index] for index in batch])
             if done is None:
-                self._give_back_memory()
+                _give_back_memory()
                 if len(batch) == 1:
                     tries_alone += 1
                     if tries_alone == _TRIES_ALONE:
@@ -241,7 +236,9 @@ class Qwen3AsrEngine:
             self._budget_seconds = min(
                 self._budget_seconds * _BUDGET_GROWTH, self.options.max_batch_seconds
             )
+            # What was tried in vain on the way is on the bill of the batch that came through.
             spent_seconds = time.monotonic() - started
+            started += spent_seconds
             # A clip without samples costs something too.
             weights = [durations[index] + 0.1 for index in batch]
             for index, answer, weight in zip(batch, done, weights, strict=True):
@@ -306,14 +303,22 @@ class Qwen3AsrEngine:
                 f"{str(recognizer.dtype).removeprefix('torch.')}."
             )
 
-    @staticmethod
-    def _give_back_memory() -> None:
-        gc.collect()
-        torch = importlib.import_module("torch")
-        if torch.cuda.is_initialized():
-            torch.cuda.empty_cache()
-
 
 def _is_better(first: Answer, second: Answer) -> bool:
     """Whether a second answer replaces the first: not if it ended no better than a loop did."""
     return first.finish_reason != "repetition" or second.finish_reason == "eos"
+
+
+def _forget_frames(error: BaseException | None) -> None:
+    """Drop the local variables that an error's traceback holds, half-loaded models among them."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
+
+
+def _give_back_memory() -> None:
+    """Let go of what nobody refers to any more, on the device too."""
+    gc.collect()
+    torch = importlib.import_module("torch")
+    if torch.cuda.is_initialized():
+        torch.cuda.empty_cache()

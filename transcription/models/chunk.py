@@ -36,7 +36,7 @@ class Chunk(LeasedWork):
     """Digest of the weights and options that wrote the text."""
     engine_seconds = models.FloatField(default=0.0)
 
-    objects = LeasedQuerySet.as_manager()
+    objects = LeasedQuerySet["Chunk"].as_manager()  # type: ignore[misc]  # more precise
 
     class Meta:
         ordering = ["transcription", "start_sample"]

@@ -94,7 +94,7 @@ class Transcription(LeasedWork):
     text = models.TextField(blank=True, default="")
     engine_seconds = models.FloatField(default=0.0, editable=False)
 
-    objects = LeasedQuerySet.as_manager()
+    objects = LeasedQuerySet["Transcription"].as_manager()  # type: ignore[misc]  # more precise
 
     class Meta:
         ordering = ["-created_at", "-id"]

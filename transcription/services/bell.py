@@ -30,7 +30,9 @@ def wake(cluster: str) -> None:
 
 def _ring(cluster: str) -> None:
     try:
-        if get_broker(cluster).queue_size() == 0:
-            async_task(_TASKS[cluster], cluster=cluster)
+        # Outside a transaction the ORM broker would close the connection before every query.
+        with transaction.atomic():
+            if get_broker(cluster).queue_size() == 0:
+                async_task(_TASKS[cluster], cluster=cluster)
     except Exception:
         logger.exception("The bell of %s could not be rung; the ticker will.", cluster)

@@ -52,7 +52,7 @@ def retry(row: Transcription) -> None:
 
     Raises ``wrong_status`` for any other, ``recording_missing`` when its audio is gone.
     """
-    if not row.audio or not row.audio.storage.exists(row.audio.name):
+    if not row.audio.name or not row.audio.storage.exists(row.audio.name):
         raise ServiceError("recording_missing")
     with transaction.atomic():
         changed = Transcription.objects.filter(

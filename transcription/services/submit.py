@@ -17,6 +17,7 @@ from transcription.audio.sniff import sniff
 from transcription.models import SpeechModel, Transcription
 from transcription.services import bell
 from transcription.services.errors import ServiceError
+from transcription.services.routing import choose, enabled_candidates
 from transcription.text.languages import UnknownLanguage, normalise_code
 
 logger = logging.getLogger(__name__)
@@ -62,6 +63,7 @@ def submit(
         raise ServiceError("prompt_too_long", limit=MAX_PROMPT_CHARACTERS)
     language = _language(language_hint)
     model_name = _model(requested_model)
+    _require_a_model_that_knows(language, model_name)
 
     guess = sniff(upload.head)
     extension, content_type = (guess.extension, guess.content_type) if guess else UNKNOWN_CONTENT
@@ -112,6 +114,13 @@ def _model(name: str) -> str:
     if name not in enabled:
         raise ServiceError("unknown_model", value=name, available=", ".join(["auto", *enabled]))
     return name
+
+
+def _require_a_model_that_knows(language: str, model_name: str) -> None:
+    """Refuse a language that no enabled model knows; without any model, recordings may wait."""
+    candidates = enabled_candidates()
+    if candidates and choose(candidates, requested=model_name, language=language) is None:
+        raise ServiceError("unknown_language", value=language)
 
 
 def _move_durably(source: Path, target: Path) -> None:

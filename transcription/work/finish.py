@@ -128,7 +128,7 @@ def outcome_of(chunks: Sequence[Chunk], *, script: Script) -> Outcome:
 
 def segments_of(row: Transcription, chunks: Sequence[Chunk], *, script: Script) -> list[Segment]:
     """Return the unsaved segments of a recording, numbered from 0."""
-    found = []
+    found: list[Segment] = []
     for chunk in chunks:
         for raw in chunk.segments if chunk.state == State.DONE else []:
             found.append(

@@ -136,7 +136,7 @@ def fail(row: Transcription, code: str, detail: str, **details: object) -> None:
 
 
 def _prepare(row: Transcription) -> None:
-    if not row.audio or not row.audio.storage.exists(row.audio.name):
+    if not row.audio.name or not row.audio.storage.exists(row.audio.name):
         raise ServiceError("recording_missing")
     if not row.note(status=Status.PROCESSING, started_at=row.started_at or Now()):
         raise LeaseLost

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -162,7 +163,7 @@ def recognise(chunks: Sequence[Chunk], ready: Ready, runtime: Runtime) -> bool:
     return True
 
 
-def _log(batch: Sequence[Chunk], rows: dict[object, Transcription], seconds: float) -> None:
+def _log(batch: Sequence[Chunk], rows: dict[uuid.UUID, Transcription], seconds: float) -> None:
     """One line for each recording, under the id of the request that brought it."""
     for row in rows.values():
         mine = [chunk for chunk in batch if chunk.transcription_id == row.pk]
@@ -200,7 +201,7 @@ def _samples(chunk: Chunk, row: Transcription) -> np.ndarray | None:
     return None
 
 
-def _likely_languages(ids: list[object]) -> dict[object, str]:
+def _likely_languages(ids: list[uuid.UUID]) -> dict[uuid.UUID, str]:
     """Return the language that most of each recording's finished chunks are in."""
     shares = (
         Chunk.objects.filter(transcription__in=ids, state=State.DONE)
@@ -217,11 +218,11 @@ def _store(
     clips: Sequence[Clip],
     results: Sequence[Result],
     ready: Ready,
-    rows: dict[object, Transcription],
+    rows: dict[uuid.UUID, Transcription],
 ) -> None:
     """Write the texts in one transaction: one write to the disk for the whole batch."""
-    stored: dict[object, float] = {}
-    spent: dict[object, float] = {}
+    stored: dict[uuid.UUID, float] = {}
+    spent: dict[uuid.UUID, float] = {}
     with transaction.atomic():
         for chunk, clip, result in zip(chunks, clips, results, strict=True):
             if (

@@ -54,9 +54,7 @@ class Int8Linear(nn.Module):
             )
             self._packed = torch.ops.quantized.linear_prepack(quantised, None)
         self.bias: torch.Tensor | None
-        self.register_buffer(
-            "bias", None if linear.bias is None else linear.bias.detach().float()
-        )
+        self.register_buffer("bias", None if linear.bias is None else linear.bias.detach().float())
         #: Bytes of the packed weights, which torch does not count as parameters.
         self.packed_bytes = weight.numel() + 4 * len(scales)
 

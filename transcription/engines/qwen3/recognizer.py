@@ -2,11 +2,13 @@
 
 A clip's features and its encoding are computed for it alone, and only the writing is done in a
 batch. In a batch, the library's processor pads the waveform before it takes the spectrum, which
-changes the last frames of every shorter clip, and with them, now and then, its text.
+changes the last frames of every shorter clip, and with them, now and then, its text. What is
+left are last digits: attention over padded rows adds up in another order than over one row.
 """
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,6 +19,8 @@ from transcription.engines.base import Clip, FinishReason
 from transcription.engines.qwen3.cache import growing_cache, keep_rows
 from transcription.engines.qwen3.checkpoint import Checkpoint
 from transcription.engines.qwen3.decisions import loop_penalties, loop_unit
+
+logger = logging.getLogger(__name__)
 
 #: Looking for a loop at every token would find it no sooner than it matters.
 _LOOP_CHECK_TOKENS = 8
@@ -115,6 +119,9 @@ class Recognizer:
         tokens = tokenizer(context, add_special_tokens=False).input_ids
         if len(tokens) <= self.max_context_tokens:
             return context
+        logger.warning(
+            "a context of %d tokens was cut to its first %d", len(tokens), self.max_context_tokens
+        )
         kept = tokenizer.decode(tokens[: self.max_context_tokens])
         return str(kept).rstrip("\ufffd")
 
