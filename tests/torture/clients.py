@@ -8,6 +8,7 @@ import random
 import threading
 import time
 import wave
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -58,10 +59,14 @@ class Crowd:
     token: str
     recordings: list[bytes]
     seed: int
+    first_number: int = 0
     uploads: list[Upload] = field(default_factory=list)
-    _numbers: itertools.count[int] = field(default_factory=itertools.count)
+    _numbers: Iterator[int] = field(init=False)
     _over: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._numbers = itertools.count(self.first_number)
 
     def upload(self, recording: int) -> Upload:
         """Send one recording and wait for its text."""

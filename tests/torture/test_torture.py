@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -30,23 +29,22 @@ def judge(account: Account) -> None:
 
 
 def test_a_few_kills_lose_nothing(tmp_path: Path) -> None:
-    account = torture(tmp_path / "var", kills=8, seed=SEED)
+    account = torture(tmp_path / "var", kills=8, seed=SEED, pause_seconds=1.0)
     print(account.in_words("Short, SQLite"))
     judge(account)
 
 
-@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGKILL], ids=["stop", "kill"])
-def test_the_end_of_the_whole_service_loses_nothing(tmp_path: Path, by: signal.Signals) -> None:
-    account = torture_the_launcher(tmp_path / "var", by=by, seed=SEED)
-    print(account.in_words(f"Launcher ended by {by.name}"))
+def test_the_end_of_the_whole_service_loses_nothing(tmp_path: Path) -> None:
+    account = torture_the_launcher(tmp_path / "var", seed=SEED)
+    print(account.in_words("Launcher killed, then stopped"))
     assert account.faults == []
-    assert account.exit_status == (0 if by is signal.SIGTERM else -signal.SIGKILL)
+    assert account.exit_status == 0
 
 
 @pytest.mark.torture
 @pytest.mark.timeout(LONG_SECONDS)
 def test_many_kills_lose_nothing_on_sqlite(tmp_path: Path) -> None:
-    account = torture(tmp_path / "var", kills=LONG_KILLS, seed=SEED)
+    account = torture(tmp_path / "var", kills=LONG_KILLS, seed=SEED, pause_seconds=2.5)
     print(account.in_words("SQLite"))
     judge(account)
 
@@ -65,6 +63,7 @@ def test_many_kills_lose_nothing_on_servers(tmp_path: Path, with_redis: bool) ->
             tmp_path / "var",
             kills=LONG_KILLS,
             seed=SEED + 1 + with_redis,
+            pause_seconds=2.5,
             database_url=database_url,
             redis_url=redis_url,
         )

@@ -191,16 +191,25 @@ def calm_texts(crowd: Crowd) -> list[str | None]:
 
 
 def torture(
-    data_dir: Path, *, kills: int, seed: int, database_url: str = "", redis_url: str = ""
+    data_dir: Path,
+    *,
+    kills: int,
+    seed: int,
+    pause_seconds: float,
+    database_url: str = "",
+    redis_url: str = "",
 ) -> Account:
-    """Run a service under load, kill ``kills`` of its processes, and give the account."""
+    """Run a service under load, kill ``kills`` of its processes, and give the account.
+
+    ``pause_seconds``: the longest time that it is left in peace between two kills.
+    """
     account = Account(kills=[])
     with Rack(data_dir, database_url, redis_url) as rack:
         with rack.service() as service:
             crowd = Crowd(url=service.url, token=rack.token, recordings=recordings(), seed=seed)
             expected = calm_texts(crowd)
             crowd.start(CLIENTS)
-            killer = Killer(service, rack.observer, random.Random(seed))
+            killer = Killer(service, rack.observer, random.Random(seed), pause_seconds)
             while len(account.kills) < kills:
                 account.kills.extend(killer.strike())
             crowd.finish()
@@ -212,23 +221,33 @@ def torture(
     return account
 
 
-def torture_the_launcher(data_dir: Path, *, by: signal.Signals, seed: int) -> Account:
-    """End a whole service under load, start it again, and give the account."""
+def torture_the_launcher(data_dir: Path, *, seed: int) -> Account:
+    """End a whole service under load, by SIGKILL and by SIGTERM, and give the account."""
     account = Account(kills=[])
+    uploads: list[Upload] = []
+    expected: list[str | None] = []
     with Rack(data_dir) as rack:
-        with rack.service() as service:
-            crowd = Crowd(url=service.url, token=rack.token, recordings=recordings(), seed=seed)
-            expected = calm_texts(crowd)
-            crowd.start(CLIENTS)
-            _wait_until(lambda: rack.observer.ask("state")["unfinished"] > 1, "work to wait")
-            os.kill(service.pid, by)
-            began = time.monotonic()
-            crowd.finish()
-            account.exit_status = service.wait()
-            account.stop_seconds = time.monotonic() - began
+        for by in (signal.SIGKILL, signal.SIGTERM):
+            with rack.service() as service:
+                crowd = Crowd(
+                    url=service.url,
+                    token=rack.token,
+                    recordings=recordings(),
+                    seed=seed,
+                    first_number=len(uploads),
+                )
+                expected = expected or calm_texts(crowd)
+                crowd.start(CLIENTS)
+                _wait_until(lambda: rack.observer.ask("state")["unfinished"] > 1, "work to wait")
+                os.kill(service.pid, by)
+                began = time.monotonic()
+                crowd.finish()
+                account.exit_status = service.wait()
+                account.stop_seconds = time.monotonic() - began
+            uploads.extend(crowd.uploads)
         with rack.service():
             rack.wait_until_all_is_done()
-        _settle(account, crowd.uploads, expected, rack)
+        _settle(account, uploads, expected, rack)
     return account
 
 
@@ -238,8 +257,15 @@ class Killer:
     #: Share of kills that are followed by another before the service is back.
     IMPATIENCE = 0.2
 
-    def __init__(self, service: RunningService, observer: Observer, chance: random.Random) -> None:
+    def __init__(
+        self,
+        service: RunningService,
+        observer: Observer,
+        chance: random.Random,
+        pause_seconds: float,
+    ) -> None:
         self._service = service
+        self._pause_seconds = pause_seconds
         self._observer = observer
         self._chance = chance
         self._pause = threading.Event()
@@ -247,7 +273,7 @@ class Killer:
 
     def strike(self) -> list[Kill]:
         """Kill one process at a random moment, sometimes a second one soon after."""
-        self._pause.wait(self._chance.uniform(0.0, 2.5))
+        self._pause.wait(self._chance.uniform(0.0, self._pause_seconds))
         first = self._kill()
         if self._chance.random() < self.IMPATIENCE:
             self._pause.wait(self._chance.uniform(0.0, 1.0))

@@ -159,6 +159,12 @@ def test_what_fails_at_every_start_is_tried_again_and_disturbs_nobody(tmp_path: 
         assert launcher.stop() == 0
 
 
+def test_what_hangs_while_it_starts_is_started_again(tmp_path: Path) -> None:
+    timing = {"start_seconds": 0.2}
+    with launched(tmp_path, {"engine-0": "hanging"}, timing=timing) as launcher:
+        launcher.wait_for_words("it was not ready within 0.2 s. Starting it again now")
+
+
 def test_a_program_in_a_session_of_its_own_dies_with_the_worker_that_started_it(
     tmp_path: Path,
 ) -> None:

@@ -43,6 +43,8 @@ class RunningService:
             **os.environ,
             **(environment or {}),
             "ASR_DATA_DIR": str(data_dir),
+            # Not those of a test that starts us.
+            "DJANGO_SETTINGS_MODULE": "asr_project.settings",
         }
         self.log_path = log_path
         self._ready_seconds = ready_seconds

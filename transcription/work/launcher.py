@@ -47,6 +47,8 @@ class Timing:
     stop_seconds: float = 30.0
     #: Longest pause before something that keeps dying is started again.
     restart_limit_seconds: float = 30.0
+    #: What is not ready after this time hangs, and is killed and started again.
+    start_seconds: float = 120.0
     #: What ran for this long before it died counts as having died for the first time.
     steady_seconds: float = 60.0
 
@@ -191,6 +193,12 @@ class Launcher:
             self._start(supervised)
         elif supervised.phase is Phase.RUNNING and (supervised.fault or supervised.has_exited()):
             self._end(supervised, supervised.fault or "its main process ended")
+        elif (
+            supervised.phase is Phase.RUNNING
+            and not supervised.was_ready
+            and supervised.started + self._timing.start_seconds <= now
+        ):
+            self._end(supervised, f"it was not ready within {self._timing.start_seconds:g} s")
         elif supervised.phase is Phase.STOPPING:
             if supervised.due is None:  # told by somebody else
                 supervised.due = now + self._timing.stop_seconds
@@ -224,6 +232,7 @@ class Launcher:
     def _start(self, supervised: Supervised) -> None:
         try:
             supervised.start()
+            supervised.due = supervised.started + self._timing.start_seconds
         except OSError as error:
             supervised.deaths += 1
             pause_seconds = max(
@@ -268,6 +277,8 @@ class Launcher:
             supervised.phase, supervised.due = Phase.OVER, None
             if supervised.fault:
                 logger.warning("%s was killed: %s.", name, supervised.fault)
+            else:
+                logger.info("%s stopped after %.1f s.", name, now - self._stop_begun)
             return
         supervised.phase = Phase.WAITING
         if not supervised.fault:  # it was told to stop by somebody else, and did
@@ -293,6 +304,7 @@ class Launcher:
         for supervised in self._programs:
             if supervised.is_ready and not supervised.was_ready:
                 supervised.was_ready = True
+                supervised.due = None
                 if supervised.ended:
                     logger.info(
                         "%s works again, %.1f s after its end.",

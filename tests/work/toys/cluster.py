@@ -61,6 +61,9 @@ def main(behaviour: str, inherited: Inherited) -> int:
     if behaviour == "failing":
         say("failing")
         return 1
+    if behaviour == "hanging":
+        say("hanging")
+        signal.pause()
     told, teller = os.pipe()
     asked, asker = os.pipe()
     signal.signal(signal.SIGTERM, lambda number, frame: os.write(asker, b"\0"))

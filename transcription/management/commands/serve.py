@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import copy
+import logging.config
 import sys
 from argparse import ArgumentParser
 from typing import Any
@@ -42,10 +43,7 @@ class Command(BaseCommand):
         parent: int | None,
         **options: Any,
     ) -> None:
-        if settings.PROCESS_ROLE != ROLE:
-            # The name of the log file is read with the settings, which is over.
-            os.environ["ASR_PROCESS_ROLE"] = ROLE
-            os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+        log_to_file(ROLE)
         try:
             if parent is not None:
                 tie_to_parent(parent)
@@ -53,3 +51,15 @@ class Command(BaseCommand):
         except (LifelineError, LockTakenError, CannotListenError, ValueError) as error:
             raise CommandError(str(error)) from error
         sys.exit(status)
+
+
+def log_to_file(role: str) -> None:
+    """Let this process write its log lines to the file of that role as well.
+
+    Settings give a file only to processes that were started under a role's name; this one is
+    started by a person.
+    """
+    config = copy.deepcopy(settings.LOGGING)
+    config["handlers"]["file"]["role"] = role
+    config["root"]["handlers"] = ["console", "file"]
+    logging.config.dictConfig(config)

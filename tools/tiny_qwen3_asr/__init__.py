@@ -1,0 +1,1 @@
+"""Makes the tiny Qwen3-ASR checkpoints in ``tests/engines``; see ``train``."""
