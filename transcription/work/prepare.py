@@ -138,8 +138,6 @@ def fail(row: Transcription, code: str, detail: str, **details: object) -> None:
 def _prepare(row: Transcription) -> None:
     if not row.audio.name or not row.audio.storage.exists(row.audio.name):
         raise ServiceError("recording_missing")
-    if not row.note(status=Status.PROCESSING, started_at=row.started_at or Now()):
-        raise LeaseLost
     with _decoder().decode(Path(row.audio.path)) as decoding:
         model = _model_for(row, decoding.info.declared_duration_seconds)
         if model is None:
@@ -147,6 +145,8 @@ def _prepare(row: Transcription) -> None:
             logger.error("No model is enabled for %s; it waits for one.", row.pk)
             return
         if not row.note(
+            status=Status.PROCESSING,
+            started_at=row.started_at or Now(),
             model=model,
             model_name=model.name,
             expected_seconds=decoding.info.declared_duration_seconds,
