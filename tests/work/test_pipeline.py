@@ -54,6 +54,18 @@ def three_sentences(speech: bytes) -> bytes:
     return wav(np.concatenate([said, pause, said, pause, said]))
 
 
+def recognise_first_chunk(row: Transcription, model: SpeechModel) -> Chunk:
+    """Recognise the first chunk alone, as if its worker then turned to other people's."""
+    here = runtime()
+    first = row.chunks.order_by("start_sample").first()
+    assert first is not None
+    ready = here.engines.ready(model)
+    assert ready is not None
+    recognise(Chunk.objects.claim([first.pk], new_lease()), ready, here)
+    first.refresh_from_db()
+    return first
+
+
 @pytest.fixture
 def obedient_model(transactional_db) -> SpeechModel:
     """The fake engine, which does what the prompt orders."""
@@ -90,15 +102,8 @@ def test_the_text_so_far_can_be_read_before_the_recording_is_done(
     look_for_chores()
     row.refresh_from_db()
     assert row.status == "processing"
-    first = row.chunks.order_by("start_sample").first()
-    assert first is not None
-    [claimed] = Chunk.objects.claim([first.pk], new_lease())
-    here = runtime()
-    ready = here.engines.ready(fake_model)
-    assert ready is not None
-    recognise([claimed], ready, here)
+    first = recognise_first_chunk(row, fake_model)
     row.refresh_from_db()
-    first.refresh_from_db()
     assert first.text.startswith("fake ")
     assert 0.0 < row.progress < 1.0
 
@@ -203,13 +208,7 @@ def test_new_weights_in_the_middle_of_a_recording_write_all_of_it(
 ) -> None:
     row = post(three_sentences(speech))
     look_for_chores()
-    here = runtime()
-    first = row.chunks.order_by("start_sample").first()
-    assert first is not None
-    claimed = Chunk.objects.claim([first.pk], new_lease())
-    ready = here.engines.ready(fake_model)
-    assert ready is not None
-    recognise(claimed, ready, here)
+    recognise_first_chunk(row, fake_model)
     SpeechModel.objects.update(options={"voice": "other"}, generation=2)
     work()
     row.refresh_from_db()
@@ -248,13 +247,7 @@ def test_a_broken_reload_keeps_the_old_model_serving(fake_model, post, work, spe
 def test_cancelling_keeps_what_is_there(fake_model, post, work, speech) -> None:
     row = post(three_sentences(speech))
     look_for_chores()
-    here = runtime()
-    first = row.chunks.order_by("start_sample").first()
-    assert first is not None
-    claimed = Chunk.objects.claim([first.pk], new_lease())
-    ready = here.engines.ready(fake_model)
-    assert ready is not None
-    recognise(claimed, ready, here)
+    recognise_first_chunk(row, fake_model)
     row.refresh_from_db()
     cancel(row)
     work()

@@ -38,6 +38,9 @@ MAX_WORDS = 24
 HELD_OUT_CLIPS = 200
 PEAK_LEARNING_RATE = 1.5e-3
 WARM_UP_STEPS = 60
+STEPS_SORTED_TOGETHER = 4
+#: A multiple of the above, so that what goes on goes on between two sortings.
+STEPS_BETWEEN_SAVES = 100
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -63,6 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         steps=options.steps,
         first_clip=options.first_clip,
         curriculum=() if options.start_from else CURRICULUM,
+        progress=options.folder.with_suffix(".progress"),
     )
     save(model, processor, options.folder)
 
@@ -87,8 +91,13 @@ def train(
     steps: int,
     first_clip: int,
     curriculum: Sequence[tuple[int, int]],
+    progress: Path,
 ) -> None:
-    """Teach the model ``steps`` times ``CLIPS_PER_STEP`` clips, in place."""
+    """Teach the model ``steps`` times ``CLIPS_PER_STEP`` clips, in place.
+
+    The state is kept in the file ``progress``: a training that was interrupted goes on from
+    there and comes to the same weights. The file is deleted at the end.
+    """
     model.train()
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=PEAK_LEARNING_RATE, betas=(0.9, 0.98), weight_decay=0.01
@@ -98,8 +107,17 @@ def train(
     )
     started = time.monotonic()
     losses: list[float] = []
-    batches = _batches(processor, lexicon, steps, first_clip, curriculum)
-    for step, batch in enumerate(batches, start=1):
+    done = 0
+    if progress.exists():
+        state = torch.load(progress, weights_only=True)
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        schedule.load_state_dict(state["schedule"])
+        torch.set_rng_state(state["random"])
+        done = state["step"]
+        logger.info("going on after step %d", done)
+    batches = _batches(processor, lexicon, steps, first_clip, curriculum, done=done)
+    for step, batch in enumerate(batches, start=done + 1):
         loss = model(**batch).loss
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -111,6 +129,17 @@ def train(
             mean = sum(losses) / len(losses)
             logger.info("step %d: loss %.4f, %.0f s", step, mean, time.monotonic() - started)
             losses.clear()
+        if step % STEPS_BETWEEN_SAVES == 0:
+            state = {
+                "model": model.state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "schedule": schedule.state_dict(),
+                "random": torch.get_rng_state(),
+                "step": step,
+            }
+            torch.save(state, progress.with_suffix(".new"))
+            progress.with_suffix(".new").replace(progress)
+    progress.unlink(missing_ok=True)
     model.eval()
 
 
@@ -128,11 +157,13 @@ def _batches(
     steps: int,
     first_clip: int,
     curriculum: Sequence[tuple[int, int]],
+    *,
+    done: int,
 ) -> Iterator[dict[str, torch.Tensor]]:
-    """Clips of similar length together, four steps' worth sorted at a time."""
-    together = 4
-    next_clip = first_clip
-    for first_step in range(0, steps, together):
+    """Clips of similar length together, some steps' worth sorted at a time."""
+    next_clip = first_clip + done * CLIPS_PER_STEP
+    together = STEPS_SORTED_TOGETHER
+    for first_step in range(done, steps, together):
         max_words = next((words for step, words in curriculum if first_step < step), MAX_WORDS)
         count = min(together, steps - first_step) * CLIPS_PER_STEP
         clips = [

@@ -38,12 +38,14 @@ from transcription.engines.whisper_model import (
     is_out_of_memory,
     resolve_device,
 )
+from transcription.engines.whisper_pauses import time_sentences
 from transcription.engines.whisper_plan import (
     FULL_WINDOW_SECONDS,
     Job,
     batches,
     window_seconds,
 )
+from transcription.engines.whisper_sentences import sentences_of, spoken_letters
 from transcription.engines.whisper_times import segments_of
 
 REQUIRED_FILES = ("model.bin", "config.json", "tokenizer.json", "vocabulary.txt|vocabulary.json")
@@ -75,9 +77,6 @@ class WhisperOptions:
     compression_ratio: float = 2.4
     avg_logprob: float = -1.0
     no_speech_probability: float = 0.6
-    #: Whether segments get times of their own (about a tenth more work); without, a clip is one
-    #: segment unless times of its words are asked for.
-    segment_times: bool = field(default=True, metadata=TEXT_UNCHANGED)
 
     def __post_init__(self) -> None:
         if self.beam_size < 1:
@@ -130,7 +129,6 @@ class WhisperEngine:
             threads=self._config.threads,
             beam_size=self.options.beam_size,
             limits=self._limits,
-            segment_times=self.options.segment_times,
         )
         self._model = model
         self._batch_seconds = self.options.batch_seconds or _BATCH_SECONDS[device]
@@ -253,20 +251,25 @@ def _result(clip: Clip, heard: Sequence[Heard], verdict: Verdict) -> Result:
     if chosen is None or not text:
         return Result(text="", language=None, finish_reason=verdict.finish_reason)
     draft = chosen.draft
-    segments = segments_of(
-        chosen.words,
-        with_words=clip.words,
-        avg_logprob=draft.avg_logprob,
-        no_speech_probability=draft.no_speech_probability,
-    ) or (
-        Segment(
-            start_seconds=0.0,
-            end_seconds=round(clip.duration_seconds, 2),
-            text=text,
-            avg_logprob=round(draft.avg_logprob, 4),
-            no_speech_probability=round(draft.no_speech_probability, 4),
-        ),
-    )
+    if chosen.words:
+        segments = segments_of(
+            chosen.words,
+            avg_logprob=draft.avg_logprob,
+            no_speech_probability=draft.no_speech_probability,
+        )
+    else:
+        sentences = sentences_of(text)
+        stretches = time_sentences([spoken_letters(one) for one in sentences], clip.samples)
+        segments = tuple(
+            Segment(
+                start_seconds=round(stretch.start_seconds, 2),
+                end_seconds=round(stretch.end_seconds, 2),
+                text=sentence,
+                avg_logprob=round(draft.avg_logprob, 4),
+                no_speech_probability=round(draft.no_speech_probability, 4),
+            )
+            for sentence, stretch in zip(sentences, stretches, strict=True)
+        )
     return Result(
         text=text,
         language=chosen.language,

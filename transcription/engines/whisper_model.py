@@ -32,7 +32,7 @@ class Heard:
     language: str
     #: None where the language was given, or taken as likely.
     language_probability: float | None
-    #: The words of the draft with their times; empty where nobody needs them.
+    #: The words of the draft with their times; empty where nobody asked for them.
     words: tuple[TimedWord, ...]
 
 
@@ -49,12 +49,10 @@ class WhisperModel:
         threads: int,
         beam_size: int,
         limits: Limits,
-        segment_times: bool,
     ) -> None:
         """Load what is in ``folder``. Raises ``WeightsError``, ``EngineMemoryError``."""
         self._beam_size = beam_size
         self._limits = limits
-        self._segment_times = segment_times
         try:
             self._model = ctranslate2.models.Whisper(
                 str(folder),
@@ -161,13 +159,12 @@ class WhisperModel:
         languages: Sequence[str],
         encoded: Any,
     ) -> list[tuple[TimedWord, ...]]:
-        """The times of each draft's words; () where nobody needs them."""
+        """The times of each draft's words; () where nobody asked for them."""
         timed: list[tuple[TimedWord, ...]] = [()] * len(clips)
         # All texts of one call share the language in front of them.
         wanted: dict[str, list[int]] = {}
         for index, (clip, draft) in enumerate(zip(clips, drafts, strict=True)):
-            needed = clip.words or self._segment_times
-            if needed and draft.tokens and fault_of(draft, self._limits) != "loop":
+            if clip.words and draft.tokens and fault_of(draft, self._limits) != "loop":
                 wanted.setdefault(languages[index], []).append(index)
         for language, indexes in wanted.items():
             alignments = self._model.align(

