@@ -353,6 +353,8 @@ PROCESS_ROLE = os.environ.get("ASR_PROCESS_ROLE", "manage")
 #: Cluster that this process belongs to and which start of it, as "engine-0@5f2a91c0": the name
 #: under which it holds leases, and under which the launcher releases them.
 CLUSTER = os.environ.get("ASR_CLUSTER", "")
+#: The queue that this process serves; django-q2 reads the variable by itself.
+QUEUE = os.environ.get("Q_CLUSTER_NAME", "")
 LOG_LEVEL = env.choice(
     "ASR_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"), "Least level that is logged."
 )

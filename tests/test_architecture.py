@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "audio": set(),
     "engines": set(),
     "text": set(),
+    "weights": {"engines"},
     "models": set(),
     "services": {"models", "audio", "text"},
     "work": {"services", "models", "audio", "engines", "text"},
@@ -28,7 +29,7 @@ MAY_IMPORT = {
 #: Only engines and the commands that run them may load these.
 HEAVY = {"torch", "transformers", "ctranslate2", "faster_whisper", "accelerate"}
 #: Packages that must be usable without Django.
-WITHOUT_DJANGO = {"audio", "engines", "text"}
+WITHOUT_DJANGO = {"audio", "engines", "text", "weights"}
 #: What a web process must never have loaded.
 NOT_IN_THE_WEB = [*sorted(HEAVY), "numpy", "av", "onnxruntime", "opencc"]
 

@@ -30,7 +30,7 @@ class Command(BaseCommand):
             queue = queue_of(name)
         except ValueError as error:
             raise CommandError(str(error)) from error
-        if os.environ.get("Q_CLUSTER_NAME") != queue or not settings.CLUSTER:
+        if settings.QUEUE != queue or not settings.CLUSTER:
             # django-q2 and our settings read these when they are imported, which is over.
             os.environ.update(
                 Q_CLUSTER_NAME=queue, ASR_PROCESS_ROLE=name, ASR_CLUSTER=f"{name}@{os.getpid()}"

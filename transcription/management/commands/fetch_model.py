@@ -10,20 +10,20 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, OutputWrapper
 
-from transcription.services.catalogue import (
+from transcription.weights.catalogue import (
     CATALOGUE_PATH,
     CatalogueError,
     find_model,
     read_catalogue,
 )
-from transcription.services.weights import (
+from transcription.weights.fetch import (
     SOURCE_NAMES,
     FetchError,
     choose_sources,
     fetch_model,
     wrong_files,
 )
-from transcription.services.weights_sources import HUGGINGFACE_ENDPOINT, MODELSCOPE_ENDPOINT
+from transcription.weights.sources import HUGGINGFACE_ENDPOINT, MODELSCOPE_ENDPOINT
 
 
 class Command(BaseCommand):

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from tests.services.hub import Hub, running_hub
-from transcription.services import weights
-from transcription.services.catalogue import (
+from tests.weights.hub import Hub, running_hub
+from transcription.weights import fetch as weights
+from transcription.weights.catalogue import (
     CATALOGUE_PATH,
     CatalogueError,
     FileEntry,
@@ -29,7 +29,7 @@ from transcription.services.catalogue import (
     find_model,
     read_catalogue,
 )
-from transcription.services.weights import (
+from transcription.weights.fetch import (
     Fetched,
     FetchError,
     choose_sources,

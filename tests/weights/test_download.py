@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.services.hub import Hub, running_hub
-from transcription.services.download import DownloadError, download
+from tests.weights.hub import Hub, running_hub
+from transcription.weights.download import DownloadError, download
 
 CONTENT = random.Random(1).randbytes(3_000_000)
 

@@ -24,9 +24,9 @@ from transcription.engines.weights import (
     read_stamps,
     stamp_of_file,
 )
-from transcription.services.catalogue import FileEntry, ModelEntry
-from transcription.services.download import DownloadError
-from transcription.services.weights_sources import (
+from transcription.weights.catalogue import FileEntry, ModelEntry
+from transcription.weights.download import DownloadError
+from transcription.weights.sources import (
     HUGGINGFACE_ENDPOINT,
     MODELSCOPE_ENDPOINT,
     FileProgress,

