@@ -43,6 +43,12 @@ for directory in (DATA_DIR, MEDIA_ROOT, INCOMING_DIR, WORK_DIR, LOG_DIR, RUN_DIR
     # 0700: recordings are nobody else's business on a shared machine.
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
+#: Cluster that this process belongs to and which start of it, as "engine-0@5f2a91c0": the name
+#: under which it holds leases, and under which the launcher releases them.
+CLUSTER = os.environ.get("ASR_CLUSTER", "")
+#: The queue that this process serves; django-q2 reads the variable by itself.
+QUEUE = os.environ.get("Q_CLUSTER_NAME", "")
+
 # --- security ---------------------------------------------------------------------------------
 
 DEBUG = env.flag("ASR_DEBUG", False, "Django's debug pages; never on a server.")
@@ -155,6 +161,10 @@ DATABASES = {
     if DATABASE_URL
     else sqlite_settings(DATA_DIR / "db.sqlite3")
 }
+# A worker's tasks and its bell ask many times a second: opening the database costs more than that.
+# Web processes answer each request in a thread of its own, where nothing could be kept.
+DATABASES["default"]["CONN_MAX_AGE"] = 600 if CLUSTER else 0
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.text(
@@ -343,18 +353,17 @@ Q_CLUSTER: dict[str, Any] = {
     "catch_up": False,
     "log_level": "WARNING",
     **({"redis": REDIS_URL} if REDIS_URL else {"orm": "default"}),
-    "ALT_CLUSTERS": {"chores": {"workers": CHORES_WORKERS, "queue_limit": CHORES_WORKERS}},
+    # Every recording waits for the bell of the chores, and none for that of the engine, which
+    # is rung at the same time: it gets up while the recording is decoded.
+    "ALT_CLUSTERS": {
+        "chores": {"workers": CHORES_WORKERS, "queue_limit": CHORES_WORKERS, "poll": 0.02}
+    },
 }
 
 # --- logs -------------------------------------------------------------------------------------
 
 #: Name of the log file of this process; the launcher sets it for the processes that it starts.
 PROCESS_ROLE = os.environ.get("ASR_PROCESS_ROLE", "manage")
-#: Cluster that this process belongs to and which start of it, as "engine-0@5f2a91c0": the name
-#: under which it holds leases, and under which the launcher releases them.
-CLUSTER = os.environ.get("ASR_CLUSTER", "")
-#: The queue that this process serves; django-q2 reads the variable by itself.
-QUEUE = os.environ.get("Q_CLUSTER_NAME", "")
 LOG_LEVEL = env.choice(
     "ASR_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"), "Least level that is logged."
 )

@@ -25,7 +25,9 @@ def ids(batch: list[WaitingChunk]) -> list[int]:
     return [one.id for one in batch]
 
 
-def choose(waiting: list[WaitingChunk], budget: float = 240.0, served: dict | None = None) -> list[int]:
+def choose(
+    waiting: list[WaitingChunk], budget: float = 240.0, served: dict | None = None
+) -> list[int]:
     return ids(choose_batch(waiting, budget_seconds=budget, last_served=served or {}))
 
 

@@ -167,6 +167,7 @@ def test_chunks_that_another_version_cut_otherwise_are_cut_anew(
     Chunk.objects.create(
         transcription=row, start_sample=7, end_sample=400_000, model_name="fake", text="old"
     )
+    Transcription.objects.update(started_at=timezone.now())
     work()
     row.refresh_from_db()
     assert row.status == "completed"
@@ -216,6 +217,22 @@ def test_new_weights_in_the_middle_of_a_recording_write_all_of_it(
     assert "fake" not in row.text
     assert row.text.count("other ") == row.chunks.count()
     assert row.processed_seconds == pytest.approx(row.speech_seconds)
+
+
+def test_text_of_two_weights_that_met_all_the_same_is_recognised_anew(
+    fake_model, post, work, speech
+) -> None:
+    row = post(three_sentences(speech))
+    look_for_chores()
+    first = recognise_first_chunk(row, fake_model)
+    Chunk.objects.filter(pk=first.pk).update(weights_digest="other", text="of other weights")
+    Transcription.objects.update(processed_seconds=0.0)  # so that no batch notices it
+    work()
+    work()
+    row.refresh_from_db()
+    assert row.status == "completed"
+    assert "of other weights" not in row.text
+    assert len(set(row.chunks.values_list("weights_digest", flat=True))) == 1
 
 
 def test_a_model_that_cannot_be_loaded_leaves_its_recordings_waiting(

@@ -80,9 +80,7 @@ def test_a_worker_that_looks_for_work_is_not_wedged(fresh_worker, monkeypatch) -
 def test_rows_that_wait_for_a_model_that_is_broken_do_not_make_a_cluster_wedged(
     fresh_worker,
 ) -> None:
-    model = SpeechModel.objects.create(
-        name="fake", engine="fake", options={"load_error": "broken"}
-    )
+    model = SpeechModel.objects.create(name="fake", engine="fake", options={"load_error": "broken"})
     chunk_of(Transcription.objects.create(step="recognise"))
     here = runtime()
     assert ticker.work_waits("engine", here)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -67,7 +67,7 @@ def time_sentences(lengths: Sequence[float], samples: npt.NDArray[np.float32]) -
     expected = [float(spoken[-1]) * share / total for share in shares]
     slack = [
         PACE_SECONDS + PACE_SHARE * float(spoken[-1]) * min(before, after) / total
-        for before, after in zip(lengths[:-1], lengths[1:], strict=True)
+        for before, after in pairwise(lengths)
     ]
     chosen = _choose(expected, slack, _pauses(loud, spoken, first, last))
     stretches = []

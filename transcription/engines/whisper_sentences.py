@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import unicodedata
 from collections.abc import Callable
 
@@ -53,11 +54,11 @@ def _letters(character: str) -> float:
 
 
 def _breaks(text: str, ends: Callable[[str], bool]) -> list[int]:
-    """Positions where the text may be divided: before a space, or after a full-width mark."""
+    """Positions where the text may be divided: before a space, or beside a full-width character."""
     return [
         position
         for position in range(1, len(text))
-        if (text[position] == " " or _is_wide(text[position - 1]))
+        if (text[position] == " " or _is_wide(text[position]) or _is_wide(text[position - 1]))
         and text[position] not in _CLOSING
         and ends(text[:position])
     ]
@@ -69,7 +70,7 @@ def _is_wide(character: str) -> bool:
 
 def _split(text: str, positions: list[int]) -> list[str]:
     edges = [0, *positions, len(text)]
-    pieces = [text[first:last].strip() for first, last in zip(edges[:-1], edges[1:], strict=True)]
+    pieces = [text[first:last].strip() for first, last in itertools.pairwise(edges)]
     return [piece for piece in pieces if piece]
 
 

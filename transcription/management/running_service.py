@@ -41,10 +41,10 @@ class RunningService:
         self._lock = ServeLock(data_dir / "run")
         self._environment = {
             **os.environ,
+            # Not those of a test that starts us, unless it asks for others.
+            "DJANGO_SETTINGS_MODULE": "asr_project.settings",
             **(environment or {}),
             "ASR_DATA_DIR": str(data_dir),
-            # Not those of a test that starts us.
-            "DJANGO_SETTINGS_MODULE": "asr_project.settings",
         }
         self.log_path = log_path
         self._ready_seconds = ready_seconds

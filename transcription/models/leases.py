@@ -55,17 +55,19 @@ class LeasedQuerySet(models.QuerySet[_Work]):
         """Take those of the rows that are still free, in the order of ``ids``; commit at once.
 
         One short transaction. Rows that another worker locks at this moment are passed over.
-        Every claimed row has a token of its own, counted as an attempt.
+        A claim counts as an attempt; its rows share a fresh token.
         """
         ids = list(ids)
+        token = uuid.uuid4()
         with transaction.atomic(using=self.db):
-            free = set(
-                self.claimable()
+            free = {
+                row.pk: row
+                for row in self.claimable()
                 .filter(pk__in=ids)
                 .select_for_update(skip_locked=True, of=("self",))
-                .values_list("pk", flat=True)
-            )
-            token = uuid.uuid4()
+            }
+            if not free:
+                return []
             self.filter(pk__in=free).update(
                 state=LeasedWork.State.LEASED,
                 attempts=F("attempts") + 1,
@@ -73,8 +75,14 @@ class LeasedQuerySet(models.QuerySet[_Work]):
                 lease_until=in_seconds(lease.seconds),
                 leased_by=lease.holder,
             )
-            rows = {row.pk: row for row in self.filter(pk__in=free, lease_token=token)}
-        return [rows[pk] for pk in ids if pk in rows]
+        # As the UPDATE left them; a second SELECT would only say so again. When the lease ends
+        # is the database's to know.
+        for row in free.values():
+            row.state = LeasedWork.State.LEASED
+            row.attempts += 1
+            row.lease_token = token
+            row.leased_by = lease.holder
+        return [free[pk] for pk in ids if pk in free]
 
     def renew(self, tokens: Sequence[uuid.UUID], seconds: float) -> int:
         """Lengthen the leases that are still held; return how many rows are."""

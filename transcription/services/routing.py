@@ -46,9 +46,11 @@ def choose(
     return speaking[-1].name if speaking else None
 
 
+def candidate_of(row: SpeechModel) -> Candidate:
+    """Return what the routing knows of a model, from its row."""
+    return Candidate(name=row.name, max_seconds=row.max_seconds, languages=frozenset(row.languages))
+
+
 def enabled_candidates() -> list[Candidate]:
     """Return the enabled models in their order."""
-    return [
-        Candidate(name=row.name, max_seconds=row.max_seconds, languages=frozenset(row.languages))
-        for row in SpeechModel.objects.filter(enabled=True)
-    ]
+    return [candidate_of(row) for row in SpeechModel.objects.filter(enabled=True)]

@@ -1,6 +1,6 @@
 """Waiting for transcriptions: nobody who waits costs a query of his own.
 
-While anyone waits, one thread of the process asks every 50 ms for the state of exactly the
+While anyone waits, one thread of the process asks every 50 ms (20 ms for a few) for the state of exactly the
 awaited rows, all of them in one query, and tells those who wait what has changed. Who waits may
 be a plain thread (``wait_until_final``) or anything else (``watcher.subscribe``: an event stream
 passes functions that hand what they are told to its event loop).
@@ -27,6 +27,9 @@ from transcription.models import Transcription
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.05
+#: The pause while only a few wait: the answer to a short clip is worth a query more.
+FEW_POLL_SECONDS = 0.02
+FEW = 8
 #: Pause after an error of the database; what was broken is often broken for longer.
 ERROR_PAUSE_SECONDS = 1.0
 #: Parameters of one query; every database takes more than this.
@@ -159,7 +162,7 @@ class Watcher:
                         subscription.tell_stop()
                     continue
                 failing = not self._look(ids, failing=failing)
-                alarm.wait(ERROR_PAUSE_SECONDS if failing else POLL_SECONDS)
+                alarm.wait(ERROR_PAUSE_SECONDS if failing else pause_seconds(len(ids)))
         except Exception:
             logger.exception("The watcher broke; the next who waits starts a new one.")
             with self._lock:
@@ -184,6 +187,11 @@ class Watcher:
             for subscription in waiting:
                 subscription.tell(found.get(row_id, GONE))
         return True
+
+
+def pause_seconds(awaited: int) -> float:
+    """Return the pause between two queries while so many rows are awaited."""
+    return FEW_POLL_SECONDS if awaited <= FEW else POLL_SECONDS
 
 
 def seen_now(ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Seen]:

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
-from django.db.models import F, Window
+from django.db.models import Count, F, Q, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from transcription.models import LeasedWork, Transcription
 from transcription.work import upkeep
 from transcription.work.batching import in_turns
-from transcription.work.finish import finish
+from transcription.work.finish import finish_these
 from transcription.work.prepare import prepare
 from transcription.work.runtime import Runtime, new_lease
 
@@ -73,7 +73,8 @@ def choose_file(
 
 def chore_next(runtime: Runtime) -> bool:
     """Do one chore; False: there was none that could be done now."""
-    if finish_next(runtime) or _prepare_next(runtime):
+    # New recordings first: whoever finishes a recording rings for it or does it at once.
+    if _prepare_next(runtime) or finish_next(runtime):
         return True
     _upkeep_sometimes(runtime)
     return False
@@ -87,10 +88,7 @@ def finish_next(runtime: Runtime) -> bool:
         .order_by("not_before")
         .values_list("pk", flat=True)[:1]
     )
-    for row in Transcription.objects.claim(list(waiting), new_lease()):
-        finish(row, runtime)
-        return True
-    return False
+    return finish_these(list(waiting), runtime) > 0
 
 
 def _prepare_next(runtime: Runtime) -> bool:
@@ -98,14 +96,18 @@ def _prepare_next(runtime: Runtime) -> bool:
         queued = _queued_files()
         if not queued:
             return False
-        active = Transcription.objects.filter(step__in=[Step.PREPARE, Step.RECOGNISE])
-        leased = active.filter(step=Step.PREPARE, state=State.LEASED)
-        split = active.filter(step=Step.RECOGNISE)
+        is_long = Q(size_bytes__gte=LONG_FILE_BYTES)
+        is_split = Q(step=Step.RECOGNISE)
+        active = Transcription.objects.filter(status=Transcription.Status.PROCESSING).aggregate(
+            long_being_prepared=Count(
+                "pk", filter=is_long & Q(step=Step.PREPARE, state=State.LEASED)
+            ),
+            long_in_progress=Count("pk", filter=is_long & is_split),
+            in_progress=Count("pk", filter=is_split),
+        )
         chosen = choose_file(
             queued,
-            long_being_prepared=leased.filter(size_bytes__gte=LONG_FILE_BYTES).count(),
-            long_in_progress=split.filter(size_bytes__gte=LONG_FILE_BYTES).count(),
-            in_progress=split.count(),
+            **active,
             workers=settings.CHORES_WORKERS,
             last_served=runtime.last_served,
         )

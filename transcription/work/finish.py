@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import uuid
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,17 +12,18 @@ from typing import Any
 from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import transaction
-from django.db.models import Sum
-from django.db.models.functions import Coalesce, Now
+from django.db.models.functions import Now
 
 from asr_project.logs import request_id
 from transcription.models import Chunk, LeasedWork, Segment, Transcription
+from transcription.services import bell
 from transcription.services.errors import ERRORS
 from transcription.text.joining import Piece, dominant_language, join
 from transcription.text.script import Script, convert
 from transcription.work.paths import work_file
 from transcription.work.prepare import put_off
-from transcription.work.runtime import Runtime
+from transcription.work.progress import forget_text_of_other_weights
+from transcription.work.runtime import Runtime, new_lease
 
 logger = logging.getLogger(__name__)
 State, Status, Step = LeasedWork.State, Transcription.Status, Transcription.Step
@@ -38,6 +41,16 @@ class Outcome:
     warnings: tuple[str, ...]
     #: Every chunk failed: there is nothing to show.
     failed: bool
+
+
+def finish_these(ids: Sequence[uuid.UUID], runtime: Runtime) -> int:
+    """Finish those of these recordings that wait for it; return how many."""
+    finished = 0
+    for pk in ids:
+        for row in Transcription.objects.claim([pk], new_lease()):
+            finish(row, runtime)
+            finished += 1
+    return finished
 
 
 def finish(row: Transcription, runtime: Runtime) -> None:
@@ -58,13 +71,15 @@ def finish(row: Transcription, runtime: Runtime) -> None:
 
 def _finish(row: Transcription) -> None:
     chunks = list(row.chunks.order_by("start_sample"))
+    if row.status != Status.CANCELLED and _send_back_mixed(row, chunks):
+        return
     outcome = outcome_of(chunks, script=settings.CHINESE_SCRIPT)
     # Cancelled ones come here for the text that they had.
     status = row.status if row.status == Status.CANCELLED else Status.COMPLETED
     error_code = ""
     if outcome.failed and status != Status.CANCELLED:
         status, error_code = Status.FAILED, "recognition_failed"
-    spent = row.chunks.aggregate(seconds=Coalesce(Sum("engine_seconds"), 0.0))["seconds"]
+    spent = sum(chunk.engine_seconds for chunk in chunks)
     with transaction.atomic():
         ended = row.finish(
             State.DONE,
@@ -80,7 +95,7 @@ def _finish(row: Transcription) -> None:
         )
         if not ended:
             return
-        row.segments.all().delete()
+        # There are none yet: a retry deletes those of the time before.
         Segment.objects.bulk_create(
             segments_of(row, chunks, script=settings.CHINESE_SCRIPT), batch_size=500
         )
@@ -93,6 +108,22 @@ def _finish(row: Transcription) -> None:
         spent,
         len(outcome.text),
     )
+
+
+def _send_back_mixed(row: Transcription, chunks: Sequence[Chunk]) -> bool:
+    """Have all but the commonest weights' chunks recognised anew; False: all are of the same.
+
+    Two workers that load new weights at different moments can come to this.
+    """
+    digests = Counter(chunk.weights_digest for chunk in chunks if chunk.state == State.DONE)
+    if len(digests) < 2:
+        return False
+    [(commonest, _count)] = digests.most_common(1)
+    with transaction.atomic():
+        if row.finish(State.DONE, step=Step.RECOGNISE):
+            forget_text_of_other_weights(row.pk, commonest)
+            bell.wake(bell.ENGINE)
+    return True
 
 
 def outcome_of(chunks: Sequence[Chunk], *, script: Script) -> Outcome:

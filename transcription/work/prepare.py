@@ -6,6 +6,7 @@ import logging
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.db import Error as DatabaseError
@@ -23,7 +24,7 @@ from transcription.models import Chunk, LeasedWork, SpeechModel, Transcription
 from transcription.models.leases import in_seconds, max_attempts, pause_seconds
 from transcription.services import bell
 from transcription.services.errors import ERRORS, ServiceError, message_of
-from transcription.services.routing import choose, enabled_candidates
+from transcription.services.routing import candidate_of, choose
 from transcription.work.paths import work_file
 from transcription.work.progress import advance
 from transcription.work.runtime import Runtime
@@ -144,15 +145,18 @@ def _prepare(row: Transcription) -> None:
             row.hand_back(error="no model", pause_seconds=NO_MODEL_PAUSE_SECONDS)
             logger.error("No model is enabled for %s; it waits for one.", row.pk)
             return
-        if not row.note(
-            status=Status.PROCESSING,
-            started_at=row.started_at or Now(),
-            model=model,
-            model_name=model.name,
-            expected_seconds=decoding.info.declared_duration_seconds,
+        started: dict[str, Any] = {
+            "status": Status.PROCESSING,
+            "model": model,
+            "model_name": model.name,
+            "expected_seconds": decoding.info.declared_duration_seconds,
+        }
+        if row.started_at is None:
+            started["started_at"] = Now()
+        else:
             # A repeated preparation starts its count at what is done.
-            processed_seconds=_done_seconds(row),
-        ):
+            started["processed_seconds"] = _chunk_seconds(row, state=State.DONE)
+        if not row.note(**started):
             raise LeaseLost
         try:
             _split(row, model, decoding)
@@ -166,15 +170,16 @@ def _prepare(row: Transcription) -> None:
 
 def _model_for(row: Transcription, seconds: float | None) -> SpeechModel | None:
     """Return the model to use; a recording in progress stays with the one it has."""
-    if row.model is not None and row.model.enabled and row.chunks.exists():
-        return row.model
+    enabled = {model.name: model for model in SpeechModel.objects.filter(enabled=True)}
+    if row.started_at and row.model_name in enabled and row.chunks.exists():
+        return enabled[row.model_name]
     name = choose(
-        enabled_candidates(),
+        [candidate_of(model) for model in enabled.values()],
         requested=row.requested_model,
         language=row.language_hint,
         seconds=seconds,
     )
-    return SpeechModel.objects.filter(name=name).first() if name else None
+    return enabled[name] if name else None
 
 
 def _split(row: Transcription, model: SpeechModel, decoding: Decoding) -> None:
@@ -185,22 +190,22 @@ def _split(row: Transcription, model: SpeechModel, decoding: Decoding) -> None:
             # The samples first: a chunk's row promises that its audio can be read.
             file.append(block)
             writer.add(splitter.feed(block), file.sample_count)
-        writer.add(splitter.finish(), file.sample_count)
-    report = decoding.report
-    with transaction.atomic():
-        ended = row.finish(
-            step=Step.RECOGNISE,
-            attempts=0,
-            duration_seconds=report.duration_seconds,
-            speech_seconds=_chunk_seconds(row),
-            warnings=list(report.warnings),
-            last_error="",
-        )
-        if not ended:
-            raise LeaseLost
-        if advance(row.pk):
-            # Silence, or everything was recognised while the end was still being decoded.
-            bell.wake(bell.CHORES)
+        report = decoding.report
+        with transaction.atomic():
+            writer.add(splitter.finish(), file.sample_count)
+            ended = row.finish(
+                step=Step.RECOGNISE,
+                attempts=0,
+                duration_seconds=report.duration_seconds,
+                speech_seconds=_chunk_seconds(row),
+                warnings=list(report.warnings),
+                last_error="",
+            )
+            if not ended:
+                raise LeaseLost
+            if advance(row.pk):
+                # Silence, or everything was recognised while the end was being decoded.
+                bell.wake(bell.CHORES)
 
 
 class _ChunkWriter:
@@ -209,7 +214,10 @@ class _ChunkWriter:
     def __init__(self, row: Transcription, model_name: str) -> None:
         self._row = row
         self._model_name = model_name
-        spans = sorted(row.chunks.values_list("start_sample", "end_sample"))
+        # A recording that was never begun has none.
+        spans = (
+            sorted(row.chunks.values_list("start_sample", "end_sample")) if row.started_at else []
+        )
         self._earlier_starts = {start for start, _end in spans}
         self._earlier = spans
         self._told_samples = 0
@@ -258,7 +266,3 @@ def _chunk_seconds(row: Transcription, **which: object) -> float:
         "samples"
     ]
     return (total or 0) / SAMPLE_RATE_HZ
-
-
-def _done_seconds(row: Transcription) -> float:
-    return _chunk_seconds(row, state=State.DONE)

@@ -21,8 +21,10 @@ from transcription.audio.workfile import WorkFileError, read_span
 from transcription.engines.base import SAMPLE_RATE_HZ, Clip, Result
 from transcription.models import Chunk, LeasedWork, SpeechModel, Transcription
 from transcription.models.leases import in_seconds, max_attempts, pause_seconds
+from transcription.services import bell
 from transcription.work.batching import WaitingChunk, choose_batch
 from transcription.work.engine_host import Ready
+from transcription.work.finish import finish_these
 from transcription.work.paths import work_file
 from transcription.work.progress import advance, forget_text_of_other_weights
 from transcription.work.runtime import Runtime, new_lease
@@ -131,7 +133,8 @@ def recognise(chunks: Sequence[Chunk], ready: Ready, runtime: Runtime) -> bool:
                 pk__in={chunk.transcription_id for chunk in chunks}
             )
         }
-        likely = _likely_languages(list(rows))
+        begun = [row.pk for row in rows.values() if row.processed_seconds]
+        likely = _likely_languages(begun) if begun else {}
         batch: list[Chunk] = []
         clips: list[Clip] = []
         for chunk in chunks:
@@ -158,8 +161,9 @@ def recognise(chunks: Sequence[Chunk], ready: Ready, runtime: Runtime) -> bool:
             for chunk in batch:
                 put_off(chunk, str(error) or repr(error))
             return True
-        _store(batch, clips, results, ready, rows)
+        complete = _store(batch, clips, results, ready, rows)
         _log(batch, rows, time.monotonic() - started)
+    finish_these(complete, runtime)
     return True
 
 
@@ -219,8 +223,12 @@ def _store(
     results: Sequence[Result],
     ready: Ready,
     rows: dict[uuid.UUID, Transcription],
-) -> None:
-    """Write the texts in one transaction: one write to the disk for the whole batch."""
+) -> list[uuid.UUID]:
+    """Write the texts in one transaction: one write to the disk for the whole batch.
+
+    Returns the recordings whose last chunk this was.
+    """
+    complete: list[uuid.UUID] = []
     stored: dict[uuid.UUID, float] = {}
     spent: dict[uuid.UUID, float] = {}
     with transaction.atomic():
@@ -242,8 +250,11 @@ def _store(
                 engine_seconds=F("engine_seconds") + spent[key],
                 model_name=ready.name,
             )
-            forget_text_of_other_weights(key, ready.loaded.digest)
-            advance(key)
+            if rows[key].processed_seconds:
+                forget_text_of_other_weights(key, ready.loaded.digest)
+            if advance(key):
+                complete.append(key)
+    return complete
 
 
 def store_result(chunk: Chunk, result: Result, digest: str) -> bool:
@@ -313,4 +324,5 @@ def give_up(chunk: Chunk, error: str) -> None:
             Transcription.objects.filter(pk=chunk.transcription_id).update(
                 processed_seconds=F("processed_seconds") + chunk.duration_seconds
             )
-            advance(chunk.transcription_id)
+            if advance(chunk.transcription_id):
+                bell.wake(bell.CHORES)

@@ -7,7 +7,7 @@ import time
 
 from django.db import Error as DatabaseError
 
-from transcription.work.chores import chore_next, finish_next
+from transcription.work.chores import chore_next
 from transcription.work.prepare import stand_by
 from transcription.work.recognise import recognise_next
 from transcription.work.runtime import Runtime, runtime
@@ -39,8 +39,7 @@ def look_for_speech() -> None:
 
 def _one_piece(here: Runtime) -> bool:
     try:
-        # What others left to be finished is the chores' business; their bell rings for it.
-        return recognise_next(here) and (finish_next(here) or True)
+        return recognise_next(here)
     except DatabaseError:
         # The rows are safe; the ticker rings again once the database answers.
         logger.exception("The database fails; looking again at the next bell.")
