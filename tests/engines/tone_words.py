@@ -34,6 +34,9 @@ RATTLES_HZ: dict[Rattle, float] = {"mendable": 4_000.0, "stubborn": 6_000.0}
 #: What the model writes again and again where it is stuck.
 RATTLE_TEXT: dict[Rattle, str] = {"mendable": " la", "stubborn": " do"}
 
+#: Most words of a held-out clip: up to about 7 s. Beyond 8 s the tiny models lose the thread.
+HELD_OUT_WORDS = 16
+
 #: Streams of random numbers that never meet: training, and what the tests hear.
 _TRAINING, _HELD_OUT, _SPOKEN = 1, 2, 3
 
@@ -137,7 +140,10 @@ def held_out(count: int, *, lexicon: Lexicon = LEXICON_A) -> list[ToneClip]:
 
     Both languages, silence, forced languages and contexts, mixed as in training.
     """
-    return [_clip(np.random.default_rng([_HELD_OUT, index]), lexicon) for index in range(count)]
+    return [
+        _clip(np.random.default_rng([_HELD_OUT, index]), lexicon, max_words=HELD_OUT_WORDS)
+        for index in range(count)
+    ]
 
 
 def training_clip(index: int, *, lexicon: Lexicon = LEXICON_A, max_words: int = 24) -> ToneClip:

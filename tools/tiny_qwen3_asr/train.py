@@ -34,9 +34,7 @@ CLIPS_PER_STEP = 16
 #: Up to the step of the first number, clips have at most so many words: with one word there is
 #: nothing to look for but the word, and where to look for the next one is learnt from there.
 CURRICULUM = ((120, 1), (260, 2), (420, 4), (650, 8))
-MAX_WORDS = 24
 HELD_OUT_CLIPS = 200
-PEAK_LEARNING_RATE = 1.5e-3
 WARM_UP_STEPS = 60
 STEPS_SORTED_TOGETHER = 4
 #: A multiple of the above, so that what goes on goes on between two sortings.
@@ -66,6 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         steps=options.steps,
         first_clip=options.first_clip,
         curriculum=() if options.start_from else CURRICULUM,
+        max_words=options.max_words,
+        learning_rate=options.learning_rate,
         progress=options.folder.with_suffix(".progress"),
     )
     save(model, processor, options.folder)
@@ -91,6 +91,8 @@ def train(
     steps: int,
     first_clip: int,
     curriculum: Sequence[tuple[int, int]],
+    max_words: int,
+    learning_rate: float,
     progress: Path,
 ) -> None:
     """Teach the model ``steps`` times ``CLIPS_PER_STEP`` clips, in place.
@@ -100,7 +102,7 @@ def train(
     """
     model.train()
     optimizer = torch.optim.AdamW(
-        model.parameters(), lr=PEAK_LEARNING_RATE, betas=(0.9, 0.98), weight_decay=0.01
+        model.parameters(), lr=learning_rate, betas=(0.9, 0.98), weight_decay=0.01
     )
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: learning_rate_factor(step, steps=steps)
@@ -116,7 +118,9 @@ def train(
         torch.set_rng_state(state["random"])
         done = state["step"]
         logger.info("going on after step %d", done)
-    batches = _batches(processor, lexicon, steps, first_clip, curriculum, done=done)
+    batches = _batches(
+        processor, lexicon, steps, first_clip, (*curriculum, (steps, max_words)), done=done
+    )
     for step, batch in enumerate(batches, start=done + 1):
         loss = model(**batch).loss
         optimizer.zero_grad(set_to_none=True)
@@ -164,7 +168,7 @@ def _batches(
     next_clip = first_clip + done * CLIPS_PER_STEP
     together = STEPS_SORTED_TOGETHER
     for first_step in range(done, steps, together):
-        max_words = next((words for step, words in curriculum if first_step < step), MAX_WORDS)
+        max_words = next(words for step, words in curriculum if first_step < step)
         count = min(together, steps - first_step) * CLIPS_PER_STEP
         clips = [
             make_training_clip(index, lexicon=lexicon, max_words=max_words)
@@ -239,6 +243,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--start-from", type=Path, help="a checkpoint to go on from")
     parser.add_argument("--steps", type=int, default=1400)
     parser.add_argument("--first-clip", type=int, default=0, help="where in the training set")
+    parser.add_argument("--max-words", type=int, default=24, help="most words of a clip")
+    parser.add_argument("--learning-rate", type=float, default=1.5e-3, help="at its peak")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     return parser.parse_args(arguments)

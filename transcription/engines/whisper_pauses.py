@@ -93,9 +93,10 @@ def _loud_frames(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
     # Smoothed over three frames: single clicks are no speech.
     level_db = np.convolve(np.pad(level_db, 1, mode="edge"), np.full(3, 1 / 3), mode="valid")
     floor, ceiling = np.percentile(level_db, [5, 95])
-    loud: npt.NDArray[np.bool_] = level_db > max(floor, ceiling - 50) + 0.35 * min(
-        ceiling - floor, 50
-    )
+    # Between the room and the voices, nearer to the room; but what is only a little below the
+    # voices is still a voice, and below 50 dB under them every room is quiet.
+    depth_db = max(0.65 * min(ceiling - floor, 50.0), 12.0)
+    loud: npt.NDArray[np.bool_] = level_db > ceiling - depth_db
     return loud
 
 
