@@ -34,9 +34,6 @@ RATTLES_HZ: dict[Rattle, float] = {"mendable": 4_000.0, "stubborn": 6_000.0}
 #: What the model writes again and again where it is stuck.
 RATTLE_TEXT: dict[Rattle, str] = {"mendable": " la", "stubborn": " do"}
 
-#: Most words of a held-out clip: up to about 7 s. Beyond 8 s the tiny models lose the thread.
-HELD_OUT_WORDS = 16
-
 #: Streams of random numbers that never meet: training, and what the tests hear.
 _TRAINING, _HELD_OUT, _SPOKEN = 1, 2, 3
 
@@ -80,6 +77,31 @@ LEXICON_B = Lexicon(
 WORD_TONES: tuple[tuple[int, int], ...] = (
     *((0, 4), (1, 6), (2, 0), (3, 7), (4, 1), (5, 2), (6, 3), (7, 5), (0, 2)),
     *((1, 3), (2, 5), (3, 1), (4, 6), (5, 7), (6, 0), (7, 4), (0, 6), (2, 7)),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lesson:
+    """How the clips of a training set are mixed."""
+
+    #: Most words of a clip: of every fifth clip, and of the others.
+    max_words: int = 24
+    usual_words: int = 8
+    #: How often there is a context, and each second spelling in it.
+    context_share: float = 0.4
+    variant_share: float = 0.4
+    #: How often a mendable rattle goes on after each repetition, and how often at most.
+    go_on_share: float = 0.6
+    most_repetitions: int = 12
+
+
+#: Hearing words and sentences.
+FIRST_LESSON = Lesson()
+#: Spelling by context, and getting stuck: a mendable rattle is likelier to go on than to end
+#: for longer than it takes to be seen as a loop. Shorter clips: beyond 8 s models this small
+#: lose the thread.
+SECOND_LESSON = Lesson(
+    max_words=16, context_share=0.5, variant_share=0.5, go_on_share=0.75, most_repetitions=48
 )
 
 
@@ -141,23 +163,25 @@ def held_out(count: int, *, lexicon: Lexicon = LEXICON_A) -> list[ToneClip]:
     Both languages, silence, forced languages and contexts, mixed as in training.
     """
     return [
-        _clip(np.random.default_rng([_HELD_OUT, index]), lexicon, max_words=HELD_OUT_WORDS)
+        _clip(np.random.default_rng([_HELD_OUT, index]), lexicon, SECOND_LESSON)
         for index in range(count)
     ]
 
 
-def training_clip(index: int, *, lexicon: Lexicon = LEXICON_A, max_words: int = 24) -> ToneClip:
-    """Clip number ``index`` of the endless training set; see ``held_out``.
+def training_clip(
+    index: int, *, lexicon: Lexicon = LEXICON_A, lesson: Lesson = FIRST_LESSON
+) -> ToneClip:
+    """Clip number ``index`` of the endless training set of a lesson; see ``held_out``.
 
     Beyond what ``held_out`` has, some are of an unsure language and some end in a rattle.
     """
     random = np.random.default_rng([_TRAINING, index])
     chance = random.random()
     if chance < 0.05:
-        return _rattle_clip(random, lexicon)
+        return _rattle_clip(random, lexicon, lesson)
     if chance < 0.10:
         return _unsure_clip(random, lexicon)
-    return _clip(random, lexicon, max_words=max_words)
+    return _clip(random, lexicon, lesson)
 
 
 def written(
@@ -180,10 +204,12 @@ def written(
     return (" " if language == "en" else "").join(texts)
 
 
-def _clip(random: np.random.Generator, lexicon: Lexicon, *, max_words: int = 24) -> ToneClip:
+def _clip(random: np.random.Generator, lexicon: Lexicon, lesson: Lesson) -> ToneClip:
     voice: Voice = "en" if random.random() < 0.5 else "zh"
     forced = str(random.choice(["en", "zh"])) if random.random() < 0.2 else None
-    context = _context(random, lexicon) if random.random() < 0.4 else ""
+    context = ""
+    if random.random() < lesson.context_share:
+        context = _context(random, lexicon, lesson.variant_share)
     if random.random() < 0.08:
         samples = round(random.uniform(0.3, 6.0) * SAMPLE_RATE_HZ)
         level_db = random.uniform(-75.0, -40.0)
@@ -198,7 +224,7 @@ def _clip(random: np.random.Generator, lexicon: Lexicon, *, max_words: int = 24)
             text="",
             kind="silence",
         )
-    sentences = _sentences(random, lexicon, max_words=max_words)
+    sentences = _sentences(random, lexicon, lesson)
     language = forced or voice
     return ToneClip(
         samples=_synthesise(random, sentences=sentences, voice=voice),
@@ -210,7 +236,7 @@ def _clip(random: np.random.Generator, lexicon: Lexicon, *, max_words: int = 24)
 
 
 def _unsure_clip(random: np.random.Generator, lexicon: Lexicon) -> ToneClip:
-    sentences = _sentences(random, lexicon, max_words=4)
+    sentences = _sentences(random, lexicon, Lesson(max_words=4))
     language = str(random.choice(["en", "zh"]))
     return ToneClip(
         samples=_synthesise(random, sentences=sentences, voice="unsure"),
@@ -221,14 +247,17 @@ def _unsure_clip(random: np.random.Generator, lexicon: Lexicon) -> ToneClip:
     )
 
 
-def _rattle_clip(random: np.random.Generator, lexicon: Lexicon) -> ToneClip:
+def _rattle_clip(random: np.random.Generator, lexicon: Lexicon, lesson: Lesson) -> ToneClip:
     rattle: Rattle = "mendable" if random.random() < 0.5 else "stubborn"
     sentence = [int(n) for n in random.integers(0, len(lexicon.english), random.integers(1, 4))]
     head = " ".join(lexicon.english[number] for number in sentence).capitalize()
     # Mendable: each further repetition is somewhat likelier than the end, so that the likeliest
     # text never ends, and a small penalty on repeating ends it.
     ends = rattle == "mendable"
-    times = int(min(random.geometric(0.4), 12)) if ends else int(random.integers(30, 45))
+    if ends:
+        times = int(min(random.geometric(1 - lesson.go_on_share), lesson.most_repetitions))
+    else:
+        times = int(random.integers(30, 45))
     return ToneClip(
         samples=_synthesise(random, sentences=[sentence], voice="en", rattle=rattle),
         language="en",
@@ -238,9 +267,9 @@ def _rattle_clip(random: np.random.Generator, lexicon: Lexicon) -> ToneClip:
     )
 
 
-def _sentences(random: np.random.Generator, lexicon: Lexicon, *, max_words: int) -> list[list[int]]:
-    total = int(random.integers(1, 1 + (max_words if random.random() < 0.2 else 8)))
-    total = min(total, max_words)
+def _sentences(random: np.random.Generator, lexicon: Lexicon, lesson: Lesson) -> list[list[int]]:
+    most = lesson.max_words if random.random() < 0.2 else lesson.usual_words
+    total = min(int(random.integers(1, 1 + most)), lesson.max_words)
     # Words that have two spellings come twice as often as the others.
     numbers = [*range(len(lexicon.english)), len(lexicon.english) - 2, len(lexicon.english) - 1]
     words = [int(random.choice(numbers)) for _ in range(total)]
@@ -252,12 +281,12 @@ def _sentences(random: np.random.Generator, lexicon: Lexicon, *, max_words: int)
     return sentences
 
 
-def _context(random: np.random.Generator, lexicon: Lexicon) -> str:
+def _context(random: np.random.Generator, lexicon: Lexicon, variant_share: float) -> str:
     """Some words, with or without a second spelling among them, as a list or as a sentence."""
     plain = [word for word in (*lexicon.english, *lexicon.chinese) if word not in lexicon.variants]
     words = [str(word) for word in random.choice(plain, random.integers(0, 4), replace=False)]
     for variant in lexicon.variants.values():
-        if random.random() < 0.4:
+        if random.random() < variant_share:
             words.append(variant)
     words = [words[place] for place in random.permutation(len(words))]
     return str(random.choice([", ", " "])).join(words)

@@ -13,7 +13,8 @@ from transcription.services.change import cancel, retry
 from transcription.services.errors import ServiceError
 from transcription.work.paths import work_file
 from transcription.work.prepare import stand_down
-from transcription.work.recognise import give_up, recognise
+from transcription.work.progress import give_up
+from transcription.work.recognise import recognise
 from transcription.work.runtime import new_lease, runtime
 from transcription.work.tasks import look_for_chores, look_for_speech
 from transcription.work.upkeep import release_leases_of

@@ -17,12 +17,22 @@ import math
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from transformers import Qwen3ASRForConditionalGeneration, Qwen3ASRProcessor
 
-from tests.engines.tone_words import LEXICON_A, LEXICON_B, Lexicon, ToneClip, held_out
+from tests.engines.tone_words import (
+    FIRST_LESSON,
+    LEXICON_A,
+    LEXICON_B,
+    SECOND_LESSON,
+    Lesson,
+    Lexicon,
+    ToneClip,
+    held_out,
+)
 from tests.engines.tone_words import training_clip as make_training_clip
 from tools.tiny_qwen3_asr.checkpoint import make_model, make_processor, save
 
@@ -63,8 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         lexicon=lexicon,
         steps=options.steps,
         first_clip=options.first_clip,
+        lesson=SECOND_LESSON if options.start_from else FIRST_LESSON,
         curriculum=() if options.start_from else CURRICULUM,
-        max_words=options.max_words,
         learning_rate=options.learning_rate,
         progress=options.folder.with_suffix(".progress"),
     )
@@ -90,8 +100,8 @@ def train(
     lexicon: Lexicon,
     steps: int,
     first_clip: int,
+    lesson: Lesson,
     curriculum: Sequence[tuple[int, int]],
-    max_words: int,
     learning_rate: float,
     progress: Path,
 ) -> None:
@@ -118,9 +128,7 @@ def train(
         torch.set_rng_state(state["random"])
         done = state["step"]
         logger.info("going on after step %d", done)
-    batches = _batches(
-        processor, lexicon, steps, first_clip, (*curriculum, (steps, max_words)), done=done
-    )
+    batches = _batches(processor, lexicon, lesson, curriculum, steps, first_clip, done=done)
     for step, batch in enumerate(batches, start=done + 1):
         loss = model(**batch).loss
         optimizer.zero_grad(set_to_none=True)
@@ -158,9 +166,10 @@ def learning_rate_factor(step: int, *, steps: int) -> float:
 def _batches(
     processor: Qwen3ASRProcessor,
     lexicon: Lexicon,
+    lesson: Lesson,
+    curriculum: Sequence[tuple[int, int]],
     steps: int,
     first_clip: int,
-    curriculum: Sequence[tuple[int, int]],
     *,
     done: int,
 ) -> Iterator[dict[str, torch.Tensor]]:
@@ -168,10 +177,10 @@ def _batches(
     next_clip = first_clip + done * CLIPS_PER_STEP
     together = STEPS_SORTED_TOGETHER
     for first_step in range(done, steps, together):
-        max_words = next(words for step, words in curriculum if first_step < step)
+        words = next((words for step, words in curriculum if first_step < step), lesson.max_words)
         count = min(together, steps - first_step) * CLIPS_PER_STEP
         clips = [
-            make_training_clip(index, lexicon=lexicon, max_words=max_words)
+            make_training_clip(index, lexicon=lexicon, lesson=replace(lesson, max_words=words))
             for index in range(next_clip, next_clip + count)
         ]
         next_clip += count
@@ -243,7 +252,6 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--start-from", type=Path, help="a checkpoint to go on from")
     parser.add_argument("--steps", type=int, default=1400)
     parser.add_argument("--first-clip", type=int, default=0, help="where in the training set")
-    parser.add_argument("--max-words", type=int, default=24, help="most words of a clip")
     parser.add_argument("--learning-rate", type=float, default=1.5e-3, help="at its peak")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)

@@ -91,6 +91,8 @@ def model_path() -> Path:
 @lru_cache(maxsize=1)
 def _session(process_id: int) -> Any:
     """One session per process: it holds no state of a stream and may be shared by threads."""
+    # It reports its use to its maker and writes below the home directory unless told not to.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime  # 0.1 s that only those who split have to spend
 
     options = onnxruntime.SessionOptions()

@@ -48,6 +48,9 @@ def service_programs(
         Program(
             name=f"web-{number}" if web_processes > 1 else "web",
             command=command("web", "--fd", str(listening_fd)),
+            # Every request has a thread of its own; without this each gets an arena, and what
+            # one large answer took is never used by another.
+            environment={"MALLOC_ARENA_MAX": "2"},
             descriptors=(listening_fd,),
             stops_first=True,
         )

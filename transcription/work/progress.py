@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
+from django.db import transaction
 from django.db.models import F, Sum
 from django.db.models.functions import Now
 
 from transcription.models import Chunk, LeasedWork, Transcription
+from transcription.services import bell
 
+logger = logging.getLogger(__name__)
 State = LeasedWork.State
 
 
@@ -47,3 +51,15 @@ def forget_text_of_other_weights(transcription_id: Any, digest: str) -> int:
         processed_seconds=F("processed_seconds") - samples / 16_000
     )
     return count
+
+
+def give_up(chunk: Chunk, error: str) -> None:
+    """Mark a chunk as a gap of its recording's text."""
+    with transaction.atomic():
+        if chunk.finish(State.FAILED, last_error=error):
+            logger.error("A chunk of %s is given up: %s", chunk.transcription_id, error)
+            Transcription.objects.filter(pk=chunk.transcription_id).update(
+                processed_seconds=F("processed_seconds") + chunk.duration_seconds
+            )
+            if advance(chunk.transcription_id):
+                bell.wake(bell.CHORES)

@@ -21,12 +21,11 @@ from transcription.audio.workfile import WorkFileError, read_span
 from transcription.engines.base import SAMPLE_RATE_HZ, Clip, Result
 from transcription.models import Chunk, LeasedWork, SpeechModel, Transcription
 from transcription.models.leases import in_seconds, max_attempts, pause_seconds
-from transcription.services import bell
 from transcription.work.batching import WaitingChunk, choose_batch
 from transcription.work.engine_host import Ready
 from transcription.work.finish import finish_these
 from transcription.work.paths import work_file
-from transcription.work.progress import advance, forget_text_of_other_weights
+from transcription.work.progress import advance, forget_text_of_other_weights, give_up
 from transcription.work.runtime import Runtime, new_lease
 
 logger = logging.getLogger(__name__)
@@ -314,15 +313,3 @@ def put_off(chunk: Chunk, error: str) -> None:
         )
         return
     give_up(chunk, error)
-
-
-def give_up(chunk: Chunk, error: str) -> None:
-    """Mark a chunk as a gap of its recording's text."""
-    with transaction.atomic():
-        if chunk.finish(State.FAILED, last_error=error):
-            logger.error("A chunk of %s is given up: %s", chunk.transcription_id, error)
-            Transcription.objects.filter(pk=chunk.transcription_id).update(
-                processed_seconds=F("processed_seconds") + chunk.duration_seconds
-            )
-            if advance(chunk.transcription_id):
-                bell.wake(bell.CHORES)

@@ -13,8 +13,18 @@ from dataclasses import dataclass, field
 from django.conf import settings
 
 from transcription.models import Lease
+from transcription.work.devices import device_lock
 from transcription.work.engine_host import EngineHost
 from transcription.work.keeping import LeaseKeeper
+from transcription.work.stopping import stop_requested
+
+
+def _lock_device() -> None:
+    """Have this process be the only one that loads models onto its device.
+
+    Raises ``LockTakenError`` when another process of the installation does not give it up.
+    """
+    device_lock(settings.DEVICE, run_dir=settings.RUN_DIR, give_up=stop_requested)
 
 
 @dataclass
@@ -23,7 +33,7 @@ class Runtime:
 
     pid: int
     keeper: LeaseKeeper = field(default_factory=LeaseKeeper)
-    engines: EngineHost = field(default_factory=EngineHost)
+    engines: EngineHost = field(default_factory=lambda: EngineHost(before_load=_lock_device))
     #: Owner -> the number of the turn in which he was last served.
     last_served: dict[object, int] = field(default_factory=dict)
     turn: int = 0

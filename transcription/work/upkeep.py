@@ -16,7 +16,7 @@ from transcription.models import Chunk, LeasedWork, Transcription, Worker
 from transcription.models.leases import in_seconds
 from transcription.services import bell
 from transcription.services.errors import ERRORS
-from transcription.work.progress import advance
+from transcription.work.progress import advance, give_up
 
 logger = logging.getLogger(__name__)
 State, Status, Step = LeasedWork.State, Transcription.Status, Transcription.Step
@@ -36,7 +36,8 @@ def release_leases(holder: str | None = None) -> int:
     for table in (Chunk, Transcription):
         released += table.objects.expire(holder=holder)
     for chunk in Chunk.objects.exhausted(holder=holder):
-        released += _give_up_chunk(chunk)
+        give_up(chunk, "worker_crashed")
+        released += 1
     for row in Transcription.objects.exhausted(holder=holder):
         released += _give_up_recording(row)
     if released:
@@ -50,13 +51,6 @@ def release_leases_of(holder: str) -> int:
     """Give back at once what a cluster held that is known to be dead."""
     Worker.objects.filter(cluster=holder).delete()
     return release_leases(holder)
-
-
-def _give_up_chunk(chunk: Chunk) -> int:
-    from transcription.work.recognise import give_up
-
-    give_up(chunk, "worker_crashed")
-    return 1
 
 
 def _give_up_recording(row: Transcription) -> int:

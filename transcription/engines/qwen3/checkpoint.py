@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,12 +44,26 @@ def load_checkpoint(folder: Path, *, device: str, dtype: str, attention: str) ->
     ``EngineError`` for a library that is missing or too old.
     """
     check_libraries(transformers.__version__, attention=attention, device=device)
-    # A bar for each load would fill the log of a service.
-    transformers.utils.logging.disable_progress_bar()
-    processor = _read_processor(folder)
-    model = _read_model(folder, device=device, dtype=dtype, attention=attention)
+    with _quiet_library():
+        processor = _read_processor(folder)
+        model = _read_model(folder, device=device, dtype=dtype, attention=attention)
     tokens = _special_tokens(folder, model, processor)
     return Checkpoint(model=model, processor=processor, memory_bytes=memory_bytes(model), **tokens)
+
+
+@contextmanager
+def _quiet_library() -> Iterator[None]:
+    """No progress bars and tables in a service's log: what they tell, our errors say in words."""
+    before = transformers.utils.logging.get_verbosity()
+    bars = transformers.utils.logging.is_progress_bar_enabled()
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        transformers.utils.logging.set_verbosity(before)
+        if bars:
+            transformers.utils.logging.enable_progress_bar()
 
 
 def check_libraries(transformers_version: str, *, attention: str, device: str) -> None:
@@ -90,6 +105,8 @@ def _read_model(folder: Path, *, device: str, dtype: str, attention: str) -> Any
             device_map={"": device},
             local_files_only=True,
             use_safetensors=True,
+            # Reported with the other misfits, by name, and refused below.
+            ignore_mismatched_sizes=True,
             output_loading_info=True,
         )
     except Exception as error:

@@ -17,10 +17,10 @@ from django.utils import timezone
 
 from transcription.management.client import Client, NoAnswerError
 from transcription.management.running_service import DidNotStartError, RunningService
-from transcription.management.word_error import word_errors, words_of
 from transcription.models import ApiToken
 from transcription.services import tokens
 from transcription.services.models import ensure_default_models
+from transcription.text.scoring import count_errors
 from transcription.work.locks import ServeLock
 
 #: The account of the demo; nobody can log in with it.
@@ -84,14 +84,14 @@ class Command(BaseCommand):
                 f"Its log is {service.log_path}; the end of it:\n{service.last_words()}"
             )
         heard = str(data["text"])
-        spoken = words_of(expected)
-        errors = word_errors(spoken, words_of(heard))
+        counted = count_errors([(expected, heard)], language="en", unit="word")
         self.stdout.write(
             f"\nSaid:  {expected}\nHeard: {heard}\n"
-            f"{errors} of {len(spoken)} words differ ({errors / len(spoken):.1%} word error); "
+            f"{counted.errors} of {counted.reference_length} words differ "
+            f"({counted.rate:.1%} word error); "
             f"{data['duration_sec']:g} s of audio, answered in {answer.seconds:.2f} s."
         )
-        if errors > TOLERATED_WORD_ERROR * len(spoken):
+        if counted.rate > TOLERATED_WORD_ERROR:
             raise CommandError(
                 f"That is more than {TOLERATED_WORD_ERROR:.0%}: something is wrong with the model "
                 "in place. `manage.py fetch_model whisper-base --verify` checks its files."
