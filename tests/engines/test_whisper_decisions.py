@@ -231,7 +231,10 @@ def test_a_text_is_cut_into_its_sentences(text: str, sentences: list[str]) -> No
 
 
 def test_a_long_sentence_is_divided_at_a_comma_near_its_middle() -> None:
-    half = "and so it went on with many words that nobody had ever asked for at all in those long and lonely days"
+    half = (
+        "and so it went on with many words that nobody had ever asked for "
+        "at all in those long and lonely days"
+    )
     assert sentences_of(f"{half}, {half}.") == [f"{half},", f"{half}."]
     without = (half + " ") * 3
     assert sentences_of(without) == [without.strip()]

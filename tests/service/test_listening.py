@@ -23,7 +23,8 @@ def test_the_sample_of_the_readme_is_right_word_for_word(whisper_service: Measur
     assert answer.status == 200, answer.body
     data = answer.body["data"]
     assert set(data) == {"text", "language", "duration_sec", "model", "id"}
-    assert word_error_rate([((folder / "english.txt").read_text(), data["text"])], language="en") == 0
+    said = (folder / "english.txt").read_text(encoding="utf-8")
+    assert word_error_rate([(said, data["text"])], language="en") == 0
     assert data["language"] == "en"
     assert data["duration_sec"] == pytest.approx(8.525, abs=0.01)
 

@@ -45,7 +45,9 @@ def test_file_and_folders_are_written_through_to_the_disk_before_it_is_accepted(
     synced: list[str] = []
     really = os.fsync
     monkeypatch.setattr(
-        os, "fsync", lambda fd: synced.append(os.readlink(f"/proc/self/fd/{fd}")) or really(fd)
+        os,
+        "fsync",
+        lambda fd: synced.append(str(Path(f"/proc/self/fd/{fd}").readlink())) or really(fd),
     )
     row = submit(incoming, owner=None)
     folder = Path(row.audio.path).parent

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from django.utils import timezone
@@ -201,7 +203,7 @@ def test_a_text_that_was_cut_off_is_halved_and_recognised_again(
     assert row.warnings == ["text_cut_off"]  # the engine says so down to the shortest piece
     assert row.chunks.count() > 1
     ends = list(row.chunks.order_by("start_sample").values_list("start_sample", "end_sample"))
-    assert all(left[1] == right[0] for left, right in zip(ends, ends[1:], strict=False))
+    assert all(left[1] == right[0] for left, right in pairwise(ends))
     assert row.processed_seconds == pytest.approx(row.speech_seconds)
 
 
