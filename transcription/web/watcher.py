@@ -2,8 +2,8 @@
 
 While anyone waits, one thread of the process asks every 50 ms (20 ms for a few) for the state of
 exactly the awaited rows, all of them in one query, and tells those who wait what has changed. Who
-waits may be a plain thread (``wait_until_final``) or anything else (``watcher.subscribe``: an event stream
-passes functions that hand what they are told to its event loop).
+waits may be a plain thread (``wait_until_final``) or anything else (``watcher.subscribe``: an
+event stream passes functions that hand what they are told to its event loop).
 
 The ids are asked for, not "what changed since": a row that was committed late would slip through
 a cursor of timestamps.
