@@ -8,7 +8,7 @@ MODEL = whisper-base
 # Set by hand: `make run PORT=9000`, `make test PYTEST="-k launcher -x"`.
 SERVE = $(if $(HOST),--host $(HOST)) $(if $(PORT),--port $(PORT))
 
-.PHONY: help demo run test torture lint format ready dev-ready venv clean-venv
+.PHONY: help demo run test torture benchmark long lint format ready dev-ready venv clean-venv
 .NOTPARALLEL:
 
 help:
@@ -16,6 +16,8 @@ help:
 	@echo "make run       set up, serve on 127.0.0.1:8000 until Ctrl-C (PORT=… for another)"
 	@echo "make test      set up, run the tests (PYTEST=… for more arguments of pytest)"
 	@echo "make torture   kill processes of a loaded service at random, for minutes"
+	@echo "make benchmark the figures of docs/performance.md, on this machine"
+	@echo "make long      a recording of three hours through the real engine"
 	@echo "make lint      style, types, migrations, production settings"
 	@echo "make format    put the code into the agreed form"
 	@echo "make venv      only the Python environment in $(VENV)"
@@ -33,11 +35,19 @@ test: dev-ready ready
 torture: dev-ready ready
 	$(PY) -m pytest -m torture -s tests/torture $(PYTEST)
 
+benchmark: dev-ready ready
+	$(PY) -m tests.speech var/benchmark-set
+	$(PY) manage.py benchmark --files var/benchmark-set $(BENCHMARK)
+
+long: dev-ready ready
+	$(PY) manage.py benchmark long $(BENCHMARK)
+
 lint: dev-ready
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(PY) manage.py makemigrations --check --dry-run
+	$(PY) manage.py write_docs --check
 	ASR_ENV_FILE=docs/production.env.example $(PY) manage.py check --deploy --fail-level WARNING
 
 format: dev-ready

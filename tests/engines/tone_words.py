@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -93,6 +93,9 @@ class Lesson:
     #: How often a mendable rattle goes on after each repetition, and how often at most.
     go_on_share: float = 0.6
     most_repetitions: int = 12
+    #: Longest pause between two sentences, and longest silence before and after all of them.
+    longest_pause_seconds: float = 0.65
+    longest_silence_seconds: float = 0.3
 
 
 #: Hearing words and sentences.
@@ -102,6 +105,10 @@ FIRST_LESSON = Lesson()
 #: lose the thread.
 SECOND_LESSON = Lesson(
     max_words=16, context_share=0.5, variant_share=0.5, go_on_share=0.75, most_repetitions=48
+)
+#: The same with pauses of any length.
+THIRD_LESSON = replace(
+    SECOND_LESSON, max_words=14, longest_pause_seconds=1.3, longest_silence_seconds=1.0
 )
 
 
@@ -147,7 +154,12 @@ def speak(
     ]
     random = np.random.default_rng([_SPOKEN, seed])
     return _synthesise(
-        random, sentences=sentences, voice=voice, rattle=rattle, gap_seconds=gap_seconds
+        random,
+        sentences=sentences,
+        voice=voice,
+        lesson=FIRST_LESSON,
+        rattle=rattle,
+        gap_seconds=gap_seconds,
     )
 
 
@@ -163,7 +175,7 @@ def held_out(count: int, *, lexicon: Lexicon = LEXICON_A) -> list[ToneClip]:
     Both languages, silence, forced languages and contexts, mixed as in training.
     """
     return [
-        _clip(np.random.default_rng([_HELD_OUT, index]), lexicon, SECOND_LESSON)
+        _clip(np.random.default_rng([_HELD_OUT, index]), lexicon, THIRD_LESSON)
         for index in range(count)
     ]
 
@@ -180,7 +192,7 @@ def training_clip(
     if chance < 0.05:
         return _rattle_clip(random, lexicon, lesson)
     if chance < 0.10:
-        return _unsure_clip(random, lexicon)
+        return _unsure_clip(random, lexicon, lesson)
     return _clip(random, lexicon, lesson)
 
 
@@ -227,7 +239,7 @@ def _clip(random: np.random.Generator, lexicon: Lexicon, lesson: Lesson) -> Tone
     sentences = _sentences(random, lexicon, lesson)
     language = forced or voice
     return ToneClip(
-        samples=_synthesise(random, sentences=sentences, voice=voice),
+        samples=_synthesise(random, sentences=sentences, voice=voice, lesson=lesson),
         forced_language=forced,
         context=context,
         language=language,
@@ -235,11 +247,11 @@ def _clip(random: np.random.Generator, lexicon: Lexicon, lesson: Lesson) -> Tone
     )
 
 
-def _unsure_clip(random: np.random.Generator, lexicon: Lexicon) -> ToneClip:
-    sentences = _sentences(random, lexicon, Lesson(max_words=4))
+def _unsure_clip(random: np.random.Generator, lexicon: Lexicon, lesson: Lesson) -> ToneClip:
+    sentences = _sentences(random, lexicon, replace(lesson, max_words=4))
     language = str(random.choice(["en", "zh"]))
     return ToneClip(
-        samples=_synthesise(random, sentences=sentences, voice="unsure"),
+        samples=_synthesise(random, sentences=sentences, voice="unsure", lesson=lesson),
         forced_language=language if random.random() < 0.3 else None,
         language=language,
         text=written(sentences, language=language, lexicon=lexicon),
@@ -259,7 +271,7 @@ def _rattle_clip(random: np.random.Generator, lexicon: Lexicon, lesson: Lesson) 
     else:
         times = int(random.integers(30, 45))
     return ToneClip(
-        samples=_synthesise(random, sentences=[sentence], voice="en", rattle=rattle),
+        samples=_synthesise(random, sentences=[sentence], voice="en", lesson=lesson, rattle=rattle),
         language="en",
         text=head + RATTLE_TEXT[rattle] * times,
         ends=ends,
@@ -306,16 +318,18 @@ def _synthesise(
     *,
     sentences: Sequence[Sequence[int]],
     voice: Voice,
+    lesson: Lesson,
     rattle: Rattle | None = None,
     gap_seconds: float = 0.0,
 ) -> npt.NDArray[np.float32]:
     """The tones of the words with pauses, hum and noise; no two clips are quite alike."""
     loudness = random.uniform(0.15, 0.6)
     tuning = random.uniform(0.98, 1.02)
-    parts = [_pause(random, 0.05, 0.3)]
+    parts = [_pause(random, 0.05, lesson.longest_silence_seconds)]
     for sentence in sentences:
         if len(parts) > 1:
-            parts.append(_pause(random, 0.45, 0.65, more_seconds=gap_seconds))
+            longest_seconds = lesson.longest_pause_seconds
+            parts.append(_pause(random, 0.45, longest_seconds, more_seconds=gap_seconds))
         for place, number in enumerate(sentence):
             if place:
                 parts.append(_pause(random, 0.06, 0.12))
@@ -325,7 +339,7 @@ def _synthesise(
     if rattle:
         parts.append(_pause(random, 0.06, 0.12))
         parts.append(_rattle_sound(RATTLES_HZ[rattle] * tuning))
-    parts.append(_pause(random, 0.05, 0.3))
+    parts.append(_pause(random, 0.05, lesson.longest_silence_seconds))
     clean = np.concatenate(parts) * loudness
     return np.clip(
         clean + _noise(random, len(clean), level_db=random.uniform(-75.0, -45.0)), -1.0, 1.0

@@ -28,6 +28,7 @@ from tests.engines.tone_words import (
     LEXICON_A,
     LEXICON_B,
     SECOND_LESSON,
+    THIRD_LESSON,
     Lesson,
     Lexicon,
     ToneClip,
@@ -39,6 +40,7 @@ from tools.tiny_qwen3_asr.checkpoint import make_model, make_processor, save
 logger = logging.getLogger("tiny_qwen3_asr")
 
 LEXICONS = {"a": LEXICON_A, "b": LEXICON_B}
+LESSONS = {"first": FIRST_LESSON, "second": SECOND_LESSON, "third": THIRD_LESSON}
 LANGUAGE_NAMES = {"en": "English", "zh": "Chinese", None: "None"}
 CLIPS_PER_STEP = 16
 #: Up to the step of the first number, clips have at most so many words: with one word there is
@@ -73,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         lexicon=lexicon,
         steps=options.steps,
         first_clip=options.first_clip,
-        lesson=SECOND_LESSON if options.start_from else FIRST_LESSON,
+        lesson=LESSONS[options.lesson],
         curriculum=() if options.start_from else CURRICULUM,
         learning_rate=options.learning_rate,
         progress=options.folder.with_suffix(".progress"),
@@ -250,6 +252,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("folder", type=Path, help="where the checkpoint is written")
     parser.add_argument("--lexicon", choices=sorted(LEXICONS), default="a")
     parser.add_argument("--start-from", type=Path, help="a checkpoint to go on from")
+    parser.add_argument("--lesson", choices=sorted(LESSONS), default="first")
     parser.add_argument("--steps", type=int, default=1400)
     parser.add_argument("--first-clip", type=int, default=0, help="where in the training set")
     parser.add_argument("--learning-rate", type=float, default=1.5e-3, help="at its peak")
