@@ -33,6 +33,9 @@ class Command(BaseCommand):
         parser.add_argument("parts", nargs="*", help=f"Any of {', '.join(PARTS)}; all but long.")
         parser.add_argument("--engine", default="whisper", choices=["whisper", "fake"])
         parser.add_argument("--weights", default="whisper-base", help="Directory of the weights.")
+        parser.add_argument(
+            "--options", type=json.loads, default={}, help="Of the engine, as '{\"beam_size\": 1}'."
+        )
         parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
         parser.add_argument(
             "--files",
@@ -51,7 +54,7 @@ class Command(BaseCommand):
         if unknown:
             raise CommandError(f"There is no {', '.join(sorted(unknown))}; there is {PARTS}.")
         engine: str = given["engine"]
-        options: dict[str, Any] = {"chunk_seconds": 30.0}
+        options: dict[str, Any] = {"chunk_seconds": 30.0, "options": given["options"]}
         if engine == "whisper":
             options["weights"] = given["weights"]
         report = Report()
