@@ -102,6 +102,14 @@ def test_an_interrupted_chunk_of_one_owner_does_not_join_the_batch_of_others() -
     assert choose(waiting, served={"bob": 1}) == [1]
 
 
+def test_the_first_words_of_a_recording_do_not_wait_for_a_full_batch() -> None:
+    waiting = [chunk(n, transcription="new", start_sample=n, begun=False) for n in range(8)]
+    assert choose(waiting) == [0, 1]
+    assert choose([*waiting, chunk(20, transcription="other")]) == [0, 1, 20]
+    begun = [chunk(n, transcription="old", start_sample=n) for n in range(8)]
+    assert len(choose(begun)) == 8
+
+
 def test_a_batch_holds_chunks_of_one_model_only() -> None:
     waiting = [chunk(1), chunk(2, model_name="large"), chunk(3)]
     assert choose(waiting) == [1, 3]

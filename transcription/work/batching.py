@@ -6,7 +6,7 @@ ones, and a batch is full of clips of similar length, since padding costs as muc
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -20,6 +20,9 @@ SECONDS_FORGIVEN_PER_SECOND_WAITED = 10.0
 MAX_PADDING = 1.5
 #: More clips than this in one batch gain nothing and lengthen what a crash costs.
 MAX_BATCH_CLIPS = 64
+#: Clips of a recording without any text yet that share a batch: a small one is done soon, and
+#: its owner sees the first words.
+FIRST_CLIPS = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +39,8 @@ class WaitingChunk:
     remaining_seconds: float
     #: Seconds since the recording was accepted.
     waited_seconds: float
+    #: Some of the recording is recognised already.
+    begun: bool = True
     #: An earlier attempt ended without a word: it may have killed its worker.
     interrupted: bool = False
 
@@ -89,19 +94,24 @@ def choose_batch(
         ),
     )
     batch: list[WaitingChunk] = []
+    clips_of: Counter[Hashable] = Counter()
     longest = total = 0.0
     for one in in_turns(ranked, lambda chunk: chunk.owner, last_served):
         if not batch:
             batch, longest, total = [one], one.seconds, one.seconds
+            clips_of[one.transcription] += 1
             if one.interrupted:
                 break
             continue
         if one.interrupted or one.model_name != batch[0].model_name:
             continue
+        if not one.begun and clips_of[one.transcription] >= FIRST_CLIPS:
+            continue
         padded = max(longest, one.seconds) * (len(batch) + 1)
         if padded > budget_seconds or padded > MAX_PADDING * (total + one.seconds):
             continue
         batch.append(one)
+        clips_of[one.transcription] += 1
         longest, total = max(longest, one.seconds), total + one.seconds
         if len(batch) == MAX_BATCH_CLIPS:
             break

@@ -102,6 +102,7 @@ def waiting_chunks() -> list[WaitingChunk]:
             seconds=(end - start) / SAMPLE_RATE_HZ,
             remaining_seconds=max((speech or expected or 0.0) - processed, 0.0),
             waited_seconds=max((now - created).total_seconds(), 0.0),
+            begun=processed > 0,
             interrupted=attempts > 0,
         )
         for (

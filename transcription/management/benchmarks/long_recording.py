@@ -26,6 +26,7 @@ MOST_MEMORY_RATIO = 1.3
 LONG_SECONDS = 3 * 3600
 SHORT_SECONDS = 180
 POLL_SECONDS = 0.1
+SPOKEN_SECONDS = 300
 LIST = "/api/v1/transcriptions/?page_size=1"
 
 
@@ -44,11 +45,15 @@ class Run:
 
 
 def measure(
-    *, engine: str, options: dict[str, Any], long_seconds: int = LONG_SECONDS
+    *,
+    engine: str,
+    options: dict[str, Any],
+    long_seconds: int = LONG_SECONDS,
+    speech_share: float = 1.0,
 ) -> list[Figure]:
     """Compare the peaks of a long recording with those of one of three minutes."""
     short = run(engine=engine, options=options, seconds=SHORT_SECONDS)
-    long = run(engine=engine, options=options, seconds=long_seconds)
+    long = run(engine=engine, options=options, seconds=long_seconds, speech_share=speech_share)
     figures = [
         at_most(
             "memory of a process, long over short, worst",
@@ -89,13 +94,13 @@ def ratios(short: Run, long: Run) -> dict[str, float]:
     return {role: long.peak_bytes.get(role, 0) / peak for role, peak in short.peak_bytes.items()}
 
 
-def run(*, engine: str, options: dict[str, Any], seconds: int) -> Run:
+def run(*, engine: str, options: dict[str, Any], seconds: int, speech_share: float = 1.0) -> Run:
     """Post one recording to a fresh service and watch it to its end."""
     with (
         measured_service(engine=engine, model_options=options) as measured,
         MemoryWatch(measured.service.pid) as watch,
     ):
-        address = _post_streaming(measured, seconds)
+        address = _post_streaming(measured, seconds, speech_share)
         started = time.monotonic()
         first_text = decoded = None
         while True:
@@ -121,8 +126,11 @@ def run(*, engine: str, options: dict[str, Any], seconds: int) -> Run:
     )
 
 
-def _post_streaming(measured: Measured, seconds: int) -> str:
-    """Post a WAV file of that length without ever having it in memory; return its address."""
+def _post_streaming(measured: Measured, seconds: int, speech_share: float = 1.0) -> str:
+    """Post a WAV file of that length without ever having it in memory; return its address.
+
+    With a share under 1, five minutes of speech are followed by silence, again and again.
+    """
     boundary = "benchmark-boundary"
     head = (
         f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="long.wav"\r\n'
@@ -138,6 +146,9 @@ def _post_streaming(measured: Measured, seconds: int) -> str:
         # A pause after each sentence, as people make; otherwise one hard cut follows another.
         sentence = np.concatenate([sample_speech(), np.zeros(SAMPLE_RATE_HZ, dtype="<i2")])
         block = sentence.astype("<i2").tobytes()
+        if speech_share < 1:
+            spoken = block * max(1, SPOKEN_SECONDS * 2 * SAMPLE_RATE_HZ // len(block))
+            block = spoken + bytes(round(len(spoken) / 2 * (1 / speech_share - 1)) * 2)
         left = samples * 2
         while left:
             piece = block[:left]

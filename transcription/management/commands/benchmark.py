@@ -46,6 +46,9 @@ class Command(BaseCommand):
         parser.add_argument("--repeats", type=int, default=25)
         parser.add_argument("--rounds", type=int, default=3)
         parser.add_argument("--long-seconds", type=int, default=long_recording.LONG_SECONDS)
+        parser.add_argument(
+            "--speech-share", type=float, default=1.0, help="Of the long recording, 0 to 1."
+        )
         parser.add_argument("--json", type=Path, help="Write the figures to this file, too.")
 
     def handle(self, *args: Any, **given: Any) -> None:
@@ -80,7 +83,10 @@ class Command(BaseCommand):
                     )
                 case _:
                     figures = long_recording.measure(
-                        engine=engine, options=options, long_seconds=given["long_seconds"]
+                        engine=engine,
+                        options=options,
+                        long_seconds=given["long_seconds"],
+                        speech_share=given["speech_share"],
                     )
             report.sections[part] = figures
             for figure in figures:
