@@ -33,6 +33,12 @@ DATA_DIR = (
 WEIGHTS_DIR = (
     BASE_DIR / env.text("ASR_WEIGHTS_DIR", "models_weights", "Directory of the model weights.")
 ).resolve()
+HF_ENDPOINT = env.text(
+    "HF_ENDPOINT", "https://huggingface.co", "Hugging Face or a mirror of it, for fetch_model."
+)
+MODELSCOPE_ENDPOINT = env.text(
+    "MODELSCOPE_ENDPOINT", "https://modelscope.cn", "ModelScope, for fetch_model."
+)
 MEDIA_ROOT = DATA_DIR / "media"
 INCOMING_DIR = DATA_DIR / "incoming"  # bodies on their way in; same file system as MEDIA_ROOT
 WORK_DIR = DATA_DIR / "work"  # decoded audio of files in progress

@@ -23,7 +23,6 @@ from transcription.weights.fetch import (
     fetch_model,
     wrong_files,
 )
-from transcription.weights.sources import HUGGINGFACE_ENDPOINT, MODELSCOPE_ENDPOINT
 
 
 class Command(BaseCommand):
@@ -63,10 +62,8 @@ class Command(BaseCommand):
                 sources=choose_sources(
                     options["source"],
                     entry,
-                    huggingface_endpoint=getattr(settings, "HF_ENDPOINT", HUGGINGFACE_ENDPOINT),
-                    modelscope_endpoint=getattr(
-                        settings, "MODELSCOPE_ENDPOINT", MODELSCOPE_ENDPOINT
-                    ),
+                    huggingface_endpoint=settings.HF_ENDPOINT,
+                    modelscope_endpoint=settings.MODELSCOPE_ENDPOINT,
                 ),
                 verify=options["verify"],
                 progress=_ignore if quiet else ProgressLine(self.stderr),
