@@ -1,10 +1,18 @@
 """Train the tiny Qwen3-ASR checkpoints that the tests recognise with.
 
-    nice python -m tools.tiny_qwen3_asr.train tests/engines/tiny-qwen3-asr
-    nice python -m tools.tiny_qwen3_asr.train tests/engines/tiny-qwen3-asr-b \\
-        --lexicon b --start-from tests/engines/tiny-qwen3-asr --steps 500
+    nice python -m tools.tiny_qwen3_asr.train A1 --lesson first --steps 1400
+    nice python -m tools.tiny_qwen3_asr.train A2 --start-from A1 --lesson second --steps 1600 \
+        --first-clip 100000 --learning-rate 1e-3
+    nice python -m tools.tiny_qwen3_asr.train tests/engines/tiny-qwen3-asr --start-from A2 \
+        --lesson third --steps 1200 --first-clip 200000 --learning-rate 1e-3
+    nice python -m tools.tiny_qwen3_asr.train tests/engines/tiny-qwen3-asr-b --lexicon b \
+        --start-from tests/engines/tiny-qwen3-asr --lesson third --steps 800 \
+        --first-clip 300000 --learning-rate 1e-3
 
-Deterministic for a given version of torch and of the processor; some minutes on two cores.
+The first two have been run; what lies in tests/engines/tiny-qwen3-asr is A2. A run that was
+interrupted goes on where it was when the same command is given again.
+
+Deterministic for a given version of torch and of the processor; ten minutes a run on a quiet core.
 Ends by recognising 200 clips that were held out, and fails if one of them is not exactly right,
 so that no checkpoint gets into the repository that the tests cannot lean on.
 """
