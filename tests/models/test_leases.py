@@ -131,7 +131,6 @@ def test_the_pauses_grow_with_every_interruption(settings) -> None:
         assert Chunk.objects.get_queryset().expire() == 1
         chunk.refresh_from_db()
         pauses.append(round((chunk.not_before - timezone.now()).total_seconds()))
-        assert chunk.was_interrupted
     assert pauses == [pytest.approx(seconds, abs=2) for seconds in (0, 30, 120, 600)]
 
 
@@ -162,5 +161,4 @@ def test_handing_back_costs_no_attempt() -> None:
     assert mine.hand_back(error="disk full", pause_seconds=5) is True
     chunk.refresh_from_db()
     assert (chunk.state, chunk.attempts, chunk.last_error) == (State.PENDING, 0, "disk full")
-    assert not chunk.was_interrupted
     assert Chunk.objects.claim([chunk.pk], LEASE) == []

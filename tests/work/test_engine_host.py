@@ -67,14 +67,6 @@ def test_an_unknown_engine_or_option_is_an_error_in_words_not_a_crash() -> None:
     assert "telepathy" in host.errors()
 
 
-def test_models_no_longer_in_use_give_their_memory_back() -> None:
-    host = EngineHost()
-    host.ready(model("a"))
-    host.ready(model("b"))
-    host.drop_all_but({"b"})
-    assert [ready.name for ready in host.loaded()] == ["b"]
-
-
 @pytest.mark.parametrize("weights", ["whisper-base", "/srv/weights/whisper-base"])
 def test_weights_are_a_name_below_the_weights_directory_or_an_absolute_path(
     weights, settings

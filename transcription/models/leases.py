@@ -171,11 +171,6 @@ class LeasedWork(models.Model):
     class Meta:
         abstract = True
 
-    @property
-    def was_interrupted(self) -> bool:
-        """Whether an earlier attempt at this work ended without a word: it is claimed alone."""
-        return self.attempts > (1 if self.state == self.State.LEASED else 0)
-
     def _held(self) -> LeasedQuerySet[Self]:
         manager = type(self)._default_manager
         return manager.filter(  # type: ignore[return-value]

@@ -93,14 +93,6 @@ class EngineHost:
         """Return the models that can at present not be used at all."""
         return [name for name in self._failed if name not in self._ready]
 
-    def drop_all_but(self, names: set[str]) -> None:
-        """Give back the memory of models that are no longer in use."""
-        for name in [name for name in self._ready if name not in names]:
-            self._ready.pop(name).engine.unload()
-            logger.info("Unloaded %s.", name)
-        for name in [name for name in self._failed if name not in names]:
-            del self._failed[name]
-
     def _load(self, model: SpeechModel, current: Ready | None) -> Ready | None:
         try:
             self._before_load()

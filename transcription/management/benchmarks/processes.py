@@ -52,10 +52,7 @@ def _role(pid: int) -> str:
 
 
 def memory_bytes(pid: int) -> int:
-    """Return the memory of a process: what it has in RAM and is not shared files (RssAnon + shm).
-
-    Falls back to nothing: a process that is gone has 0.
-    """
+    """Return the resident memory (VmRSS) of a process; 0 for one that has ended."""
     try:
         status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
     except OSError:
