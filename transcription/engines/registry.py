@@ -10,6 +10,7 @@ from transcription.engines.base import Engine, EngineConfig, EngineError
 #: Name of an engine -> where its class is: ``module:Class``, built from one ``EngineConfig``.
 ADAPTERS: dict[str, str] = {
     "fake": "transcription.engines.fake:FakeEngine",
+    "qwen3_asr": "transcription.engines.qwen3_asr:Qwen3AsrEngine",
     "whisper": "transcription.engines.whisper:WhisperEngine",
 }
 

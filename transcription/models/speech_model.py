@@ -10,6 +10,7 @@ class SpeechModel(models.Model):
     """One speech-recognition model: which engine, which weights, for which recordings."""
 
     class Engine(models.TextChoices):
+        QWEN3_ASR = "qwen3_asr", "Qwen3-ASR (transformers)"
         WHISPER = "whisper", "Whisper (CTranslate2)"
         FAKE = "fake", "Fake (for tests and front-end work)"
 
@@ -43,6 +44,12 @@ class SpeechModel(models.Model):
         default=30.0,
         validators=[MinValueValidator(3.0)],
         help_text="Longest stretch that is recognised in one go.",
+    )
+    gives_words = models.BooleanField(
+        null=True,
+        default=None,
+        editable=False,
+        help_text="Whether it tells times of single words, as the last load found; empty: unknown.",
     )
     options = models.JSONField(default=dict, blank=True, help_text="Options of the engine.")
     generation = models.PositiveIntegerField(

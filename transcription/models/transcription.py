@@ -32,6 +32,11 @@ class Transcription(LeasedWork):
         FINISH = "finish"
         OVER = "over"
 
+    class Polish(models.TextChoices):
+        OFF = "off", "as the engine wrote it"
+        RULES = "rules", "by the rules of written text"
+        MODEL = "model", "by the rules and a punctuation model"
+
     #: Statuses that nothing but a person's wish changes any more.
     FINAL = (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
 
@@ -65,6 +70,10 @@ class Transcription(LeasedWork):
     prompt = models.TextField(blank=True, default="")
     requested_model = models.CharField(max_length=100, blank=True, default="")
     """Name of a SpeechModel; empty: chosen by the routing."""
+    want_words = models.BooleanField(default=False)
+    """Whether times of single words are wanted."""
+    polish = models.CharField(max_length=10, choices=Polish.choices, default=Polish.OFF)
+    """How far the text is brought into written form; decided when the recording is accepted."""
 
     # --- how it stands
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.QUEUED)
@@ -91,6 +100,9 @@ class Transcription(LeasedWork):
     """Kept when the model's row is gone."""
     language = models.CharField(max_length=10, blank=True, default="")
     """Code of the language that most of the speech is in; empty: no speech."""
+    languages = models.JSONField(default=list, blank=True, editable=False)
+    """Every language of the speech by its share of the seconds, the largest first:
+    [{"language": "zh", "share": 0.8}, …]; empty: no speech."""
     text = models.TextField(blank=True, default="")
     engine_seconds = models.FloatField(default=0.0, editable=False)
 
