@@ -314,7 +314,7 @@ ENGINE_CLUSTERS = env.integer(
 )
 BATCH_SECONDS = env.number(
     "ASR_BATCH_SECONDS",
-    240,
+    120,
     "Audio seconds, padding included, that one engine call may hold.",
     low=30,
 )
