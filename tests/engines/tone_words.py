@@ -96,6 +96,8 @@ class Lesson:
     #: Longest pause between two sentences, and longest silence before and after all of them.
     longest_pause_seconds: float = 0.65
     longest_silence_seconds: float = 0.3
+    #: How often a word is said once more.
+    repeat_share: float = 0.0
 
 
 #: Hearing words and sentences.
@@ -110,6 +112,8 @@ SECOND_LESSON = Lesson(
 THIRD_LESSON = replace(
     SECOND_LESSON, max_words=14, longest_pause_seconds=1.3, longest_silence_seconds=1.0
 )
+#: The same with words that are said twice or thrice: how often is the hardest to hear.
+FOURTH_LESSON = replace(THIRD_LESSON, repeat_share=0.25)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -285,6 +289,11 @@ def _sentences(random: np.random.Generator, lexicon: Lexicon, lesson: Lesson) ->
     # Words that have two spellings come twice as often as the others.
     numbers = [*range(len(lexicon.english)), len(lexicon.english) - 2, len(lexicon.english) - 1]
     words = [int(random.choice(numbers)) for _ in range(total)]
+    # The clips of lessons without this are those of before it was thought of.
+    if lesson.repeat_share:
+        for place in range(1, len(words)):
+            if random.random() < lesson.repeat_share:
+                words[place] = words[place - 1]
     sentences: list[list[int]] = []
     while words:
         length = int(random.integers(1, 7))

@@ -33,6 +33,7 @@ from transformers import Qwen3ASRForConditionalGeneration, Qwen3ASRProcessor
 
 from tests.engines.tone_words import (
     FIRST_LESSON,
+    FOURTH_LESSON,
     LEXICON_A,
     LEXICON_B,
     SECOND_LESSON,
@@ -48,7 +49,12 @@ from tools.tiny_qwen3_asr.checkpoint import make_model, make_processor, save
 logger = logging.getLogger("tiny_qwen3_asr")
 
 LEXICONS = {"a": LEXICON_A, "b": LEXICON_B}
-LESSONS = {"first": FIRST_LESSON, "second": SECOND_LESSON, "third": THIRD_LESSON}
+LESSONS = {
+    "first": FIRST_LESSON,
+    "second": SECOND_LESSON,
+    "third": THIRD_LESSON,
+    "fourth": FOURTH_LESSON,
+}
 LANGUAGE_NAMES = {"en": "English", "zh": "Chinese", None: "None"}
 CLIPS_PER_STEP = 16
 #: Up to the step of the first number, clips have at most so many words: with one word there is
