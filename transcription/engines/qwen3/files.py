@@ -35,7 +35,7 @@ NEEDED_FILES = (
 WEIGHTS_NAME = "model.safetensors"
 INDEX_NAME = "model.safetensors.index.json"
 #: Files that may be there and change the text if they do.
-_OPTIONAL_FILES = (
+OPTIONAL_FILES = (
     "generation_config.json",
     "merges.txt",
     "added_tokens.json",
@@ -106,10 +106,12 @@ def _checked(folder: Path | None, kind: Kind) -> tuple[Path, tuple[str, ...]]:
             )
     others = [
         choice
-        for name in (*NEEDED_FILES, INDEX_NAME, *_OPTIONAL_FILES)
+        for name in (*NEEDED_FILES, *OPTIONAL_FILES)
         for choice in name.split("|")
         if (folder / choice).is_file()
     ]
+    if WEIGHTS_NAME not in tensors:
+        others.append(INDEX_NAME)
     return folder, tuple(sorted({*others, *tensors}))
 
 
@@ -120,10 +122,12 @@ def refuse_other_layouts(folder: Path, config: dict[str, Any], *, kind: Kind = R
     """
     thinker = config.get("thinker_config")
     if thinker is not None:
+        name, repository = _right_one(thinker)
         raise WeightsError(
             f"{folder} holds the original layout of Qwen3-ASR (config.json has thinker_config), "
             "which cannot be read here: its weights would silently be random. Take the "
-            f"repository {_repository_of(thinker)} instead."
+            f"repository {repository} instead, or have these files converted: "
+            f"`manage.py fetch_model {name} --convert {folder}`."
         )
     if config.get("model_type") != "qwen3_asr":
         raise WeightsError(
@@ -141,12 +145,14 @@ def refuse_other_layouts(folder: Path, config: dict[str, Any], *, kind: Kind = R
         )
 
 
-def _repository_of(thinker: Any) -> str:
-    """The repository that holds in our layout what ``thinker_config`` describes."""
+def _right_one(thinker: Any) -> tuple[str, str]:
+    """Our name, and the repository, of what ``thinker_config`` describes."""
     if isinstance(thinker, dict) and "classify_num" in thinker:
-        return "Qwen/Qwen3-ForcedAligner-0.6B-hf (the aligner, which writes no text)"
-    wide = _number(thinker, "text_config", "hidden_size") >= 2048
-    return f"Qwen/Qwen3-ASR-{'1.7B' if wide else '0.6B'}-hf"
+        return "qwen3-forced-aligner", (
+            "Qwen/Qwen3-ForcedAligner-0.6B-hf (the aligner, which writes no text)"
+        )
+    size = "1.7B" if _number(thinker, "text_config", "hidden_size") >= 2048 else "0.6B"
+    return f"qwen3-asr-{size.lower()}", f"Qwen/Qwen3-ASR-{size}-hf"
 
 
 def _refuse_pickles(folder: Path, kind: Kind) -> None:
@@ -162,12 +168,13 @@ def _refuse_pickles(folder: Path, kind: Kind) -> None:
 
 
 def weight_files(folder: Path, *, how_to_get: str = HOW_TO_GET) -> dict[str, frozenset[str]]:
-    """The files of weights, by the index where there is one, each with what has to be in it.
+    """The files of weights, each with what has to be in it: one file, or the parts of an index.
 
-    Names of files, relative to the folder -> names of tensors; no names where there is no index.
+    Names of files, relative to the folder -> names of tensors, as far as an index tells them.
     Raises ``WeightsError``.
     """
-    if not (folder / INDEX_NAME).is_file():
+    # The library, too, looks at an index only where there is no single file.
+    if (folder / WEIGHTS_NAME).is_file() or not (folder / INDEX_NAME).is_file():
         return {WEIGHTS_NAME: frozenset()}
     tensors: dict[str, set[str]] = {}
     try:
