@@ -160,7 +160,8 @@ def fetch_model(
                         f"The catalogue does not say what the weights of '{entry.name}' must be "
                         "after a conversion, so it cannot be shown to be exact."
                     )
-                fetch.run([OriginalSource(convert_from)], weights)
+                if fetch.run([OriginalSource(convert_from)], weights).source is not None:
+                    say(f"The original weights in {convert_from} are no longer needed.")
             fetched = fetch.run(sources, entry.files)
             fetch.check_whole()
             return fetched
