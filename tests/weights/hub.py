@@ -21,6 +21,8 @@ class Hub:
     breaks: list[int] = field(default_factory=list)
     #: Answer so first, once for each entry.
     statuses: list[int] = field(default_factory=list)
+    #: Path -> address that it is sent on to, as hubs do with large files.
+    moved: dict[str, str] = field(default_factory=dict)
     knows_ranges: bool = True
     says_length: bool = True
     #: After so many bytes of a body, say nothing more and keep the connection open, once for each.
@@ -63,6 +65,12 @@ def _answer(handler: BaseHTTPRequestHandler, hub: Hub) -> None:
     hub.asked.append((handler.path, asked_range))
     if hub.statuses:
         handler.send_error(hub.statuses.pop(0))
+        return
+    if handler.path in hub.moved:
+        handler.send_response(302)
+        handler.send_header("Location", hub.moved[handler.path])
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
         return
     content = hub.files.get(handler.path)
     if content is None:

@@ -16,8 +16,9 @@ from transcription.engines.base import WeightsError
 from transcription.engines.weights import require_files
 
 HOW_TO_GET = (
-    "Fetch the model with `manage.py fetch_model`, or copy every file of the repository "
-    "Qwen/Qwen3-ASR-1.7B-hf or Qwen/Qwen3-ASR-0.6B-hf into the folder."
+    "Fetch the model with `manage.py fetch_model qwen3-asr-1.7b` (or qwen3-asr-0.6b), or copy "
+    "every file of the repository Qwen/Qwen3-ASR-1.7B-hf (or Qwen/Qwen3-ASR-0.6B-hf) into the "
+    "folder."
 )
 HOW_TO_GET_ALIGNER = (
     "Fetch it with `manage.py fetch_model qwen3-forced-aligner`, or copy every file of the "
