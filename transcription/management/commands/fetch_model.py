@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from argparse import ArgumentParser
 from pathlib import Path
@@ -13,6 +14,8 @@ from django.core.management.base import BaseCommand, CommandError, OutputWrapper
 from transcription.weights.catalogue import (
     CATALOGUE_PATH,
     CatalogueError,
+    ModelEntry,
+    at_revision,
     find_model,
     read_catalogue,
 )
@@ -21,7 +24,7 @@ from transcription.weights.fetch import (
     FetchError,
     choose_sources,
     fetch_model,
-    wrong_files,
+    is_in_place,
 )
 
 
@@ -43,6 +46,16 @@ class Command(BaseCommand):
             "--dest", type=Path, metavar="DIR", help="folder for the files, instead of the usual"
         )
         parser.add_argument(
+            "--convert",
+            type=Path,
+            metavar="DIR",
+            help="make the weights of the original Qwen3-ASR files in DIR; fetch only the rest",
+        )
+        parser.add_argument(
+            "--revision",
+            help="another revision than the catalogue's; checked by what the hub declares",
+        )
+        parser.add_argument(
             "--verify", action="store_true", help="read every byte again of what is already there"
         )
 
@@ -53,18 +66,23 @@ class Command(BaseCommand):
                 self._list(catalogue)
                 return
             entry = find_model(catalogue, options["model"])
+            if options["revision"]:
+                entry = at_revision(entry, options["revision"])
             # What is said on the way is no error: not in red.
             self.stderr.style_func = None
             quiet = options["verbosity"] == 0
+            usual = Path(settings.WEIGHTS_DIR) / entry.name
+            folder = options["dest"] or usual
             fetched = fetch_model(
                 entry,
-                options["dest"] or Path(settings.WEIGHTS_DIR) / entry.name,
+                folder,
                 sources=choose_sources(
                     options["source"],
                     entry,
                     huggingface_endpoint=settings.HF_ENDPOINT,
                     modelscope_endpoint=settings.MODELSCOPE_ENDPOINT,
                 ),
+                convert_from=options["convert"],
                 verify=options["verify"],
                 progress=_ignore if quiet else ProgressLine(self.stderr),
                 say=_ignore if quiet else self.stderr.write,
@@ -72,17 +90,30 @@ class Command(BaseCommand):
         except (CatalogueError, FetchError) as error:
             raise CommandError(str(error)) from error
         for name in fetched.unchecked:
-            self.stderr.write(f"The catalogue has no digest of {name}: it was taken as it came.")
+            self.stderr.write(
+                f"Neither the catalogue nor the source has a digest of {name}: it was taken as "
+                "it came."
+            )
         came = f"fetched from {fetched.source}" if fetched.source else "already in place"
         self.stdout.write(f"{entry.name}: {came}, in {fetched.folder}")
+        self.stdout.write(what_next(entry, None if folder == usual else folder))
 
-    def _list(self, catalogue: dict[str, Any]) -> None:
+    def _list(self, catalogue: dict[str, ModelEntry]) -> None:
         for name, entry in sorted(catalogue.items()):
-            here = not wrong_files(entry, Path(settings.WEIGHTS_DIR) / name)
+            here = is_in_place(entry, Path(settings.WEIGHTS_DIR) / name)
+            size = f"{entry.size_bytes / 1e6:,.0f} MB" if entry.files else "size as the hub says"
             self.stdout.write(
                 f"{name}  {entry.title}; engine {entry.engine}, licence {entry.licence}, "
-                f"{entry.size_bytes / 1e6:,.0f} MB{', in place' if here else ''}"
+                f"{size}{', in place' if here else ''}"
             )
+
+
+def what_next(entry: ModelEntry, elsewhere: Path | None) -> str:
+    """What the operator does next; ``elsewhere``: the folder, where it is not the usual one."""
+    if entry.role == "aligner":
+        return "Qwen3-ASR uses it for the times of words: there is nothing to enter."
+    weights = "" if elsewhere is None else f" --weights {shlex.quote(str(elsewhere.resolve()))}"
+    return f"To use it: python manage.py add_model {entry.name}{weights}"
 
 
 def _ignore(*anything: object) -> None:
@@ -97,18 +128,48 @@ class ProgressLine:
         self._every_seconds = every_seconds
         self._live = output.isatty()
         self._last = 0.0
+        #: Name of the file, and when and with how many bytes it began in this run.
+        self._file: tuple[str, float, int] | None = None
 
     def __call__(self, name: str, done_bytes: int, total_bytes: int | None) -> None:
         finished = total_bytes is not None and done_bytes >= total_bytes
         now = time.monotonic()
+        if self._file is None or self._file[0] != name or done_bytes < self._file[2]:
+            self._file = (name, now, done_bytes)
         if not finished and (not self._live or now - self._last < self._every_seconds):
             return
         self._last = now
-        total = f" of {total_bytes / 1e6:.1f} MB" if total_bytes else " MB"
-        share = f" ({100 * done_bytes / total_bytes:.0f} %)" if total_bytes else ""
-        line = f"  {name}: {done_bytes / 1e6:.1f}{total}{share}"
         if self._live:
+            _, began, first_bytes = self._file
+            rate = (done_bytes - first_bytes) / (now - began) if now > began else 0.0
+            line = f"  {progress_bar(name, done_bytes, total_bytes, bytes_per_second=rate)}"
             self._output.write(f"\r{line}\033[K", ending="\n" if finished else "")
         else:
-            self._output.write(line)
+            self._output.write(f"  {name}: {progress_words(done_bytes, total_bytes)}")
         self._output.flush()
+
+
+def progress_words(done_bytes: int, total_bytes: int | None) -> str:
+    """So much of so much: "1.5 of 3.0 MB (50 %)"."""
+    if not total_bytes:
+        return f"{done_bytes / 1e6:,.1f} MB"
+    share = 100 * done_bytes / total_bytes
+    return f"{done_bytes / 1e6:,.1f} of {total_bytes / 1e6:,.1f} MB ({share:.0f} %)"
+
+
+def progress_bar(
+    name: str, done_bytes: int, total_bytes: int | None, *, bytes_per_second: float, width: int = 20
+) -> str:
+    """One line: the file, a bar, how much, how fast, and how long it still takes."""
+    parts = [name]
+    if total_bytes:
+        full = min(width, width * done_bytes // total_bytes)
+        parts.append(f"[{'#' * full}{' ' * (width - full)}]")
+    parts.append(progress_words(done_bytes, total_bytes))
+    if bytes_per_second > 0:
+        parts.append(f"{bytes_per_second / 1e6:.1f} MB/s")
+        if total_bytes and done_bytes < total_bytes:
+            left = round((total_bytes - done_bytes) / bytes_per_second)
+            minutes, seconds = divmod(left, 60)
+            parts.append(f"{minutes}:{seconds:02d} left")
+    return "  ".join(parts)
