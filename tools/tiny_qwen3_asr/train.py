@@ -1,18 +1,25 @@
 """Train the tiny Qwen3-ASR checkpoints that the tests recognise with.
 
-    nice python -m tools.tiny_qwen3_asr.train A1 --lesson first --steps 1400
-    nice python -m tools.tiny_qwen3_asr.train A2 --start-from A1 --lesson second --steps 1600 \
-        --first-clip 100000 --learning-rate 1e-3
-    nice python -m tools.tiny_qwen3_asr.train tests/engines/tiny-qwen3-asr --start-from A2 \
-        --lesson third --steps 1200 --first-clip 200000 --learning-rate 1e-3
-    nice python -m tools.tiny_qwen3_asr.train tests/engines/tiny-qwen3-asr-b --lexicon b \
-        --start-from tests/engines/tiny-qwen3-asr --lesson third --steps 800 \
-        --first-clip 300000 --learning-rate 1e-3
+    train="nice python -m tools.tiny_qwen3_asr.train"
+    $train A1 --lesson first --steps 1400
+    $train A2 --start-from A1 --lesson second --steps 1600 --first-clip 100000 --learning-rate 1e-3
+    $train A3 --start-from A2 --lesson third --steps 1600 --first-clip 200000 --learning-rate 1e-3
+    $train A4 --start-from A3 --lesson third --steps 2000 --first-clip 400000 --learning-rate 7e-4
+    $train tests/engines/tiny-qwen3-asr --start-from A4 --lesson fourth --steps 1000 \
+        --first-clip 600000 --learning-rate 5e-4
 
-The first two have been run; what lies in tests/engines/tiny-qwen3-asr is A2. A run that was
-interrupted goes on where it was when the same command is given again.
+    $train B3 --lexicon b --start-from A2 --lesson third --steps 1600 --first-clip 300000 \
+        --learning-rate 1e-3
+    $train B4 --lexicon b --start-from B3 --lesson third --steps 2000 --first-clip 500000 \
+        --learning-rate 8e-4
+    $train B5 --lexicon b --start-from B4 --lesson fourth --steps 1000 --first-clip 700000 \
+        --learning-rate 5e-4
+    $train tests/engines/tiny-qwen3-asr-b --lexicon b --start-from B5 --lesson fourth --steps 400 \
+        --first-clip 800000 --learning-rate 3e-4
 
-Deterministic for a given version of torch and of the processor; ten minutes a run on a quiet core.
+A run that was interrupted goes on where it was when the same command is given again.
+
+Deterministic for a given version of torch and of the processor; some five minutes a run on a quiet core.
 Ends by recognising 200 clips that were held out, and fails if one of them is not exactly right,
 so that no checkpoint gets into the repository that the tests cannot lean on.
 """

@@ -27,6 +27,9 @@ from transcription.weights.fetch import (
     is_in_place,
 )
 
+#: What `services.models.ensure_default_models` enters where there is no model yet.
+EMBEDDED_MODEL = "whisper-base"
+
 
 class Command(BaseCommand):
     help = "Fetch the weights of a model, check them, and put them in place."
@@ -96,7 +99,8 @@ class Command(BaseCommand):
             )
         came = f"fetched from {fetched.source}" if fetched.source else "already in place"
         self.stdout.write(f"{entry.name}: {came}, in {fetched.folder}")
-        self.stdout.write(what_next(entry, None if folder == usual else folder))
+        if fetched.source:
+            self.stdout.write(what_next(entry, None if folder == usual else folder))
 
     def _list(self, catalogue: dict[str, ModelEntry]) -> None:
         for name, entry in sorted(catalogue.items()):
@@ -112,6 +116,8 @@ def what_next(entry: ModelEntry, elsewhere: Path | None) -> str:
     """What the operator does next; ``elsewhere``: the folder, where it is not the usual one."""
     if entry.role == "aligner":
         return "Qwen3-ASR uses it for the times of words: there is nothing to enter."
+    if entry.name == EMBEDDED_MODEL and elsewhere is None:
+        return "The first start of the service enters it by itself."
     weights = "" if elsewhere is None else f" --weights {shlex.quote(str(elsewhere.resolve()))}"
     return f"To use it: python manage.py add_model {entry.name}{weights}"
 
