@@ -14,9 +14,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +61,8 @@ class LocalJob:
     #: Rows of SpeechModel, as ``local_models`` gives them.
     models: Sequence[Mapping[str, Any]]
     words: bool = False
-    #: As ``Transcription.Polish``.
-    polish: str = "off"
+    #: As ``Transcription.Polish``; "": as the service decides.
+    polish: str = ""
     #: As ASR_DEVICE.
     device: str = ""
     #: Load the model before the clock starts.
@@ -136,7 +137,7 @@ class Over:
     """Every file came to its end."""
 
     #: From the first look at a file to the end of the last; loading is in it unless the job
-    #: says ``load_first``.
+    #: says ``load_first``. What workers took that died on the way is on the bill.
     seconds: float
     #: Most memory that the worker process ever held.
     peak_bytes: int
@@ -165,9 +166,11 @@ def work(job: LocalJob) -> Generator[Event, None, None]:
     told: set[int] = set()
     shares = 0.0
     deaths_in_vain = 0
+    lost_seconds = 0.0
     with _private_directory() as directory:
         while deaths_in_vain < _MOST_DEATHS_IN_VAIN:
             loaded = False
+            started = time.monotonic()
             with _worker(job, directory, sorted(told)) as (process, log_path):
                 assert process.stdout is not None
                 for line in process.stdout:
@@ -179,13 +182,15 @@ def work(job: LocalJob) -> Generator[Event, None, None]:
                     elif isinstance(event, Progress):
                         before, shares = shares, sum(one.share for one in event.files)
                         deaths_in_vain = deaths_in_vain if shares == before else 0
-                    yield event
-                    if isinstance(event, Over):
+                    elif isinstance(event, Over):
+                        yield replace(event, seconds=event.seconds + lost_seconds)
                         return
+                    yield event
                 status = process.wait()
             # Its rows are as it left them, and the attempts of what it worked on are counted:
             # another worker goes on, unless none can even start.
             deaths_in_vain += 1
+            lost_seconds += time.monotonic() - started
             if not loaded:
                 break
         raise LocalWorkError(
@@ -270,7 +275,6 @@ def _environment(job: LocalJob, directory: Path) -> dict[str, str]:
         # One name for every worker of this directory: a new one releases what the last one held.
         "ASR_CLUSTER": f"local@{directory.name}",
         "ASR_PROCESS_ROLE": "manage",
-        "PYTHONUNBUFFERED": "1",
     }
 
 

@@ -15,7 +15,9 @@ from transcription.models import SpeechModel
 from transcription.weights.catalogue import CATALOGUE_PATH, read_catalogue
 
 #: What of a row says nothing about how it recognises, or is the service's own affair.
-_NOT_COPIED = {"id", "generation", "updated_at", "gives_words"}
+_NOT_COPIED = {"id", "generation", "last_good", "updated_at", "gives_words"}
+#: Longest stretch that is recognised in one go, where it is not the usual 30 s.
+_CHUNK_SECONDS = {"qwen3_asr": 90.0}
 #: Settings of a row that a choice may change beside the options of its engine.
 _ROW_SETTINGS = {"chunk_seconds": float}
 
@@ -90,7 +92,7 @@ def model_of_weights(choice: Choice, weights: Path | None) -> dict[str, Any]:
             f"There is no engine '{choice.name}'. "
             f"There are: {', '.join(sorted(SpeechModel.Engine.values))}."
         )
-    row = _plain(SpeechModel(name=choice.name, engine=choice.name))
+    row = _fresh(choice.name, engine=choice.name)
     if weights is not None:
         # As a person types it: from where he stands, or a name below the folder of weights.
         here = weights.expanduser().absolute()
@@ -130,11 +132,17 @@ def _rows_of_the_service() -> list[dict[str, Any]]:
 
 
 def _catalogue_models() -> list[dict[str, Any]]:
-    found = []
-    for name, entry in read_catalogue(CATALOGUE_PATH).items():
-        if entry.engine in SpeechModel.Engine.values and (settings.WEIGHTS_DIR / name).is_dir():
-            found.append(_plain(SpeechModel(name=name, engine=entry.engine, weights=name)))
-    return found
+    return [
+        _fresh(name, engine=entry.engine, weights=name)
+        for name, entry in read_catalogue(CATALOGUE_PATH).items()
+        if entry.engine in SpeechModel.Engine.values and (settings.WEIGHTS_DIR / name).is_dir()
+    ]
+
+
+def _fresh(name: str, *, engine: str, weights: str = "") -> dict[str, Any]:
+    row = SpeechModel(name=name, engine=engine, weights=weights)
+    row.chunk_seconds = _CHUNK_SECONDS.get(engine, row.chunk_seconds)
+    return _plain(row)
 
 
 def _plain(row: SpeechModel) -> dict[str, Any]:

@@ -26,6 +26,7 @@ import django
 
 _POLL_SECONDS = 0.05
 _PROGRESS_SECONDS = 0.2
+_REMOVALS = 20
 #: A recording that is handed back for so long (the disk is full, say) is given up.
 _PATIENCE_SECONDS = 30.0
 
@@ -51,7 +52,11 @@ def _end_with_the_command() -> None:
     from django.conf import settings
 
     sys.stdin.read()
-    shutil.rmtree(settings.DATA_DIR, ignore_errors=True)
+    for _ in range(_REMOVALS):
+        # The other threads are still writing there.
+        shutil.rmtree(settings.DATA_DIR, ignore_errors=True)
+        if not settings.DATA_DIR.exists():
+            break
     os._exit(1)
 
 
@@ -98,6 +103,8 @@ class _Work:
         here = runtime()
         if self._job["load_first"]:
             warm_up(here)
+            while not (here.engines.loaded() or here.engines.errors()):
+                time.sleep(_POLL_SECONDS)
             self._tell_loaded()
         self._began = time.monotonic()
         for look in (look_for_chores, look_for_speech):
@@ -174,9 +181,10 @@ class _Work:
             words = ServiceError("file_not_readable", detail=error.strerror or error).words()
             self._say_failed(number, "file_not_readable", words)
             return None
-        Transcription.objects.filter(pk=row.pk).update(
-            want_words=self._job["words"], polish=self._job["polish"]
-        )
+        asked = {"want_words": self._job["words"]}
+        if self._job["polish"]:
+            asked["polish"] = self._job["polish"]
+        Transcription.objects.filter(pk=row.pk).update(**asked)
         return row
 
     # --- what is said

@@ -129,14 +129,14 @@ class Command(BaseCommand):
             load_first=True,
             show_log=given["verbosity"] > 1,
         )
-        loaded: list[Loaded] = []
+        loaded: dict[str, Loaded] = {}
         over = Over(seconds=0.0, peak_bytes=0)
         try:
             with contextlib.closing(work(job)) as events:
                 for event in events if numbers else ():
                     match event:
                         case Loaded():
-                            loaded.append(event)
+                            loaded[event.name] = event
                         case Progress():
                             line.update(event.files)
                         case Over():
@@ -158,7 +158,7 @@ class Command(BaseCommand):
             line.clear()
         return Run(
             label=label,
-            loaded=tuple(loaded),
+            loaded=tuple(loaded.values()),
             files=tuple(score(entry, outcomes[number]) for number, entry in enumerate(entries)),
             seconds=over.seconds,
             peak_bytes=over.peak_bytes,

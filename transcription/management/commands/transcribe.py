@@ -54,8 +54,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--polish",
             choices=Transcription.Polish.values,
-            default=Transcription.Polish.OFF.value,
-            help="how far the text is brought into written form",
+            help="how far the text is brought into written form; by default as the service does",
         )
         parser.add_argument("--format", choices=sorted(FORMATS), default="txt")
         where = parser.add_mutually_exclusive_group()
@@ -85,7 +84,7 @@ class Command(BaseCommand):
                 ],
                 models=models,
                 words=given["words"],
-                polish=given["polish"],
+                polish=given["polish"] or "",
                 device=given["device"] or "",
                 show_log=given["verbosity"] > 1,
             )
