@@ -128,7 +128,7 @@ def test_two_settings_stand_side_by_side(tmp_path: Path) -> None:
     )
     assert ran.refusal == ""
     assert ran.line("en WER")[2:] == ["0.00%", "0.00%"]
-    assert len(ran.line("RTFx ")) == 3
+    assert len(ran.line("RTFx of the engine ")) == 6
     assert "over whisper-base: +0.00% errors; 0 of 1 files better, 0 worse" in ran.output
     assert "english.wav" not in ran.output
     assert ran.errors == ""

@@ -129,8 +129,8 @@ class _Run:
         refused = set()
         for number, (path, target) in enumerate(zip(self._paths, self._targets, strict=True)):
             wrong = readable(number, path)
-            if wrong is None and target is not None and target.exists() and not self._overwrite:
-                wrong = Failed.of(number, "output_exists", name=target)
+            if wrong is None and target is not None:
+                wrong = _writable(number, target, overwrite=self._overwrite)
             if wrong is not None:
                 refused.add(number)
                 self._fail(wrong)
@@ -232,6 +232,20 @@ def _targets(
     return list(targets)
 
 
+def _writable(number: int, target: Path, *, overwrite: bool) -> Failed | None:
+    """What is wrong with the place of a text before there is one; None: nothing to be seen."""
+    folder = next(parent for parent in target.absolute().parents if parent.exists())
+    if not folder.is_dir():
+        detail = f"{folder} is no folder"
+    elif not os.access(folder, os.W_OK | os.X_OK):
+        detail = "permission denied"
+    elif target.exists() and not overwrite:
+        return Failed.of(number, "output_exists", name=target)
+    else:
+        return None
+    return Failed.of(number, "output_not_writable", name=target, detail=detail)
+
+
 def _write(number: int, target: Path, text: str, *, overwrite: bool) -> Failed | None:
     """Write a text whole or not at all; what is wrong, or None."""
     written = target.with_name(f".{target.name}.{os.getpid()}.part") if overwrite else target
@@ -241,12 +255,13 @@ def _write(number: int, target: Path, text: str, *, overwrite: bool) -> Failed |
             try:
                 file.write(text)
                 file.flush()
+                if overwrite:
+                    written.replace(target)
             except BaseException:
                 written.unlink()
                 raise
-        if overwrite:
-            written.replace(target)
     except FileExistsError:
+        # It has come there in the meantime.
         return Failed.of(number, "output_exists", name=target)
     except OSError as error:
         return Failed.of(number, "output_not_writable", name=target, detail=error.strerror or error)
