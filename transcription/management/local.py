@@ -82,6 +82,14 @@ class Loaded:
     dtype: str
     load_seconds: float
 
+    @property
+    def words(self) -> str:
+        """What a person is told of it."""
+        said = f"Loaded {self.name} on {self.device} as {self.dtype} in {self.load_seconds:.1f} s."
+        if self.device != "cpu":
+            said += f" Until the end no service of this installation can use {self.device}."
+        return said
+
 
 @dataclass(frozen=True, kw_only=True)
 class FileProgress:

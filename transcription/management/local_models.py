@@ -135,7 +135,10 @@ def _catalogue_models() -> list[dict[str, Any]]:
     return [
         _fresh(name, engine=entry.engine, weights=name)
         for name, entry in read_catalogue(CATALOGUE_PATH).items()
-        if entry.engine in SpeechModel.Engine.values and (settings.WEIGHTS_DIR / name).is_dir()
+        if entry.engine in SpeechModel.Engine.values
+        # What only helps a recogniser is none itself.
+        and getattr(entry, "role", "recogniser") == "recogniser"
+        and (settings.WEIGHTS_DIR / name).is_dir()
     ]
 
 

@@ -38,7 +38,9 @@ class Command(BaseCommand):
     help = (
         "Transcribe the recordings of a manifest and compare the texts with what is said: word "
         "or character errors by language, speed, a table of files. The manifest has a JSON object "
-        "a line (audio or audio_filepath, text, language), or is a TSV or CSV with a heading."
+        "a line (audio or audio_filepath, text, language), or is a TSV or CSV with a heading. Of "
+        "the service's database, where there is one, only the models are read; a GPU is taken as "
+        "by one of its workers."
     )
     requires_system_checks: list[str] = []
 
@@ -137,6 +139,7 @@ class Command(BaseCommand):
                     match event:
                         case Loaded():
                             loaded[event.name] = event
+                            line.note(event.words)
                         case Progress():
                             line.update(event.files)
                         case Over():

@@ -38,7 +38,9 @@ _INTERRUPTED = 130
 class Command(BaseCommand):
     help = (
         "Transcribe recordings by the service's own pipeline, in batches across the files, without "
-        "a service or a database. The texts go to the standard output, or to files."
+        "a service or a database. The texts go to the standard output, or to files. Of the "
+        "service's database, where there is one, only the models are read; a GPU is taken as by "
+        "one of its workers."
     )
     # It runs where nothing is set up.
     requires_system_checks: list[str] = []
@@ -142,10 +144,7 @@ class _Run:
             for event in events:
                 match event:
                     case Loaded():
-                        self.line.note(
-                            f"Loaded {event.name} on {event.device} as {event.dtype} "
-                            f"in {event.load_seconds:.1f} s."
-                        )
+                        self.line.note(event.words)
                     case Progress():
                         self.line.update(event.files)
                     case Failed():
