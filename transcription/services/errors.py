@@ -19,6 +19,7 @@ class ErrorKind:
 
     code: str
     number: int
+    #: Of HTTP; 0 for what only a command meets.
     status: int
     #: English words; translated when they are shown. ``{name}`` is filled from the details.
     words: str
@@ -118,6 +119,16 @@ _KINDS = [
         "then try again.")),
     _kind(5003, 500, "internal_error", _T(
         "The service made a mistake. Tell the operator the request id {request_id}.")),
+    # 7…: files of a command (manage.py transcribe, evaluate); nothing of HTTP
+    _kind(7001, 0, "file_not_found", _T("There is no such file. Check the path.")),
+    _kind(7002, 0, "file_not_readable", _T(
+        "The file cannot be read: {detail}. Check its permissions and its disk.")),
+    _kind(7003, 0, "not_a_file", _T(
+        "That is a folder, or no plain file. Name the files in it, as FOLDER/*.wav.")),
+    _kind(7004, 0, "output_exists", _T(
+        "{name} is there already. Add --overwrite to replace it, or write elsewhere.")),
+    _kind(7005, 0, "output_not_writable", _T(
+        "{name} cannot be written: {detail}. Check the folder, its permissions and its disk.")),
 ]  # fmt: skip
 
 ERRORS: dict[str, ErrorKind] = {kind.code: kind for kind in _KINDS}

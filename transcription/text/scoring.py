@@ -2,7 +2,7 @@
 
 Rates are pooled: all errors over all words of the references, so that a clip of two words does
 not weigh as much as one of two hundred. Both sides are normalised first (``normalise``). The
-counting is jiwer's, which belongs to the development requirements and is imported on first use.
+counting is jiwer's, which is imported on first use.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ from transcription.text.languages import is_written_without_spaces
 from transcription.text.normalise import normalise
 
 __all__ = [
+    "Difference",
     "ErrorCount",
     "NothingToScore",
     "Unit",
     "character_error_rate",
     "count_errors",
+    "differences",
     "usual_unit",
     "word_error_rate",
 ]
@@ -58,6 +60,20 @@ class ErrorCount:
         return self.errors / self.reference_length
 
 
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """A stretch of an alignment: what was said, and what stands there in the recognised text."""
+
+    #: Normalised, with the blanks of its language; "" for what was inserted.
+    said: str
+    #: The same; "" for what is missing.
+    recognised: str
+
+    @property
+    def is_equal(self) -> bool:
+        return self.said == self.recognised
+
+
 def usual_unit(language: str | None) -> Unit:
     """What errors are counted in: characters where words are not written apart."""
     return "character" if is_written_without_spaces(language) else "word"
@@ -84,6 +100,23 @@ def count_errors(
         insertions=counted.insertions,
         reference_length=length,
     )
+
+
+def differences(reference: str, text: str, *, language: str | None, unit: Unit) -> list[Difference]:
+    """Both texts, normalised and aligned as ``count_errors`` aligns them, from first to last."""
+    import jiwer
+
+    said = _in_units(normalise(reference, language=language), unit).split()
+    recognised = _in_units(normalise(text, language=language), unit).split()
+    glue = " " if unit == "word" else ""
+    [alignment] = jiwer.process_words([" ".join(said)], [" ".join(recognised)]).alignments
+    return [
+        Difference(
+            said=glue.join(said[part.ref_start_idx : part.ref_end_idx]),
+            recognised=glue.join(recognised[part.hyp_start_idx : part.hyp_end_idx]),
+        )
+        for part in alignment
+    ]
 
 
 def word_error_rate(pairs: Iterable[tuple[str, str]], *, language: str | None) -> float:

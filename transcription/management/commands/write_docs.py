@@ -91,7 +91,7 @@ def errors_page(kinds: Sequence[ErrorKind]) -> str:
         "|---|---|---|---|",
     ]
     lines += [
-        f"| {kind.number} | `{kind.code}` | {kind.status} | {kind.words} |"
+        f"| {kind.number} | `{kind.code}` | {kind.status or '-'} | {kind.words} |"
         for kind in sorted(kinds, key=lambda kind: kind.number)
     ]
     return "\n".join(lines) + "\n"
