@@ -19,7 +19,8 @@
 
 A run that was interrupted goes on where it was when the same command is given again.
 
-Deterministic for a given version of torch and of the processor; some five minutes a run on a quiet core.
+Deterministic for a given version of torch and of the processor; some five minutes a run on a
+quiet core.
 Ends by recognising 200 clips that were held out, and fails if one of them is not exactly right,
 so that no checkpoint gets into the repository that the tests cannot lean on.
 """
