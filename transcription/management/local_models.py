@@ -137,7 +137,7 @@ def _catalogue_models() -> list[dict[str, Any]]:
         for name, entry in read_catalogue(CATALOGUE_PATH).items()
         if entry.engine in SpeechModel.Engine.values
         # What only helps a recogniser is none itself.
-        and getattr(entry, "role", "recogniser") == "recogniser"
+        and entry.role == "recogniser"
         and (settings.WEIGHTS_DIR / name).is_dir()
     ]
 
