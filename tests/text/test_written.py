@@ -155,7 +155,7 @@ def test_a_punctuation_model_that_changes_a_word_is_not_believed(caplog):
 # --- texts of any kind, cut anywhere ------------------------------------------------------------
 
 SAMPLES = {
-    "en": 'well ,i said "no" (twice). hello world . e.g. J. Smith paid $3.50, ok? yes!No… maybe -- so',
+    "en": 'well ,i said "no" (twice). hello world . e.g. J. Smith paid $3.50, ok? yes!No… -- so',
     "zh": "大家好 歡迎,使用Python3.5 版 . 你 好 世 界 ?是(不)是,10:30...OK“好”的 1,000元 吗",
     "yue": "我哋 去食飯,好唔好?OK . 第3間 ,係咪",
     "ja": '今日は,OK です ... (笑) "はい" そうですか 3つ . 「行く」と',

@@ -13,6 +13,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from transcription.text.characters import is_han_or_kana, is_said, said
 from transcription.text.joining import Piece, gap, join, tidy
@@ -139,7 +140,7 @@ def _runs(stretches: Sequence[Stretch], texts: Sequence[str]) -> list[_Run]:
 
 def _running_text(run: _Run, stretches: Sequence[Stretch], texts: Sequence[str]) -> str:
     pieces = [texts[run.places[0]]]
-    for left, right in zip(run.places, run.places[1:], strict=False):
+    for left, right in pairwise(run.places):
         between = gap(
             texts[left], texts[right], stretches[left].language, stretches[right].language
         )
@@ -160,7 +161,7 @@ def _parts(polished: str, run: _Run, texts: Sequence[str]) -> Iterator[str]:
     said_at = [at for at, character in enumerate(polished) if is_said(character)]
     counts = [sum(map(is_said, texts[place])) for place in run.places]
     spoken = [place for place, count in zip(run.places, counts, strict=True) if count]
-    following = dict(zip(spoken, spoken[1:], strict=False))
+    following = dict(pairwise(spoken))
     start = done = 0
     for place, count in zip(run.places, counts, strict=True):
         if not count:
