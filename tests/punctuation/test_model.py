@@ -100,9 +100,9 @@ def test_a_text_of_any_number_of_tokens_keeps_its_length(model, count):
 def test_no_text_of_any_kind_has_its_words_changed(model):
     chance = random.Random(5)
     signs = [
-        *"abcißİıſﬁéÉςΣ", *"你好大家吗", *" .,?!'-\"()“”…，。", "thanks ", "park and ", "don't ",
-        "qué ", "３", "①", "𠮷", "👍", "e\u0301", "\u200b", "ก", "ㄅ", "カ", "ﾊﾟ", "½", "\u00a0", "▁",
-    ]  # fmt: skip
+        *"abcißİıſﬁéÉςΣ你好大家吗 .,?!'-\"()“”…，。３①𠮷👍ก\u200bㄅカ½\u00a0▁",
+        *("thanks ", "park and ", "don't ", "qué ", "e\u0301", "ﾊﾟ"),
+    ]
     for _ in range(500):
         text = "".join(chance.choice(signs) for _ in range(chance.randint(0, 60)))
         for language in ("en", "zh", "es"):
