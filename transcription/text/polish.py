@@ -77,7 +77,7 @@ def polish(text: str, *, language: str | None, begins: bool = True, ends: bool =
     return _with_stop(written, stop, "？", asks) if ends else written
 
 
-def rules_language(text: str, language: str | None) -> str | None:
+def rules_language(text: str, language: str) -> str:
     """The language whose rules the text wants: English for a few words of it in a Chinese file."""
     if language in {"zh", "yue", "ja"} and not any(map(is_han_or_kana, text)):
         return "en"

@@ -129,7 +129,7 @@ def _runs(stretches: Sequence[Stretch], texts: Sequence[str]) -> list[_Run]:
         if not _has_words(text):
             (found[-1][1] if found else leading).append(place)
             continue
-        language = rules_language(text, stretch.language)
+        language = stretch.language and rules_language(text, stretch.language)
         if found and found[-1][0] == language:
             found[-1][1].append(place)
         else:
