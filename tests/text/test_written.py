@@ -261,3 +261,17 @@ def test_wherever_a_chinese_text_is_cut_without_a_pause_it_is_written_as_if_it_w
         pieces = [CHINESE[a:b] for a, b in pairwise(at)]
         segments = heard(*pieces, language="zh", pause=0.0)
         assert text_of(segments, written(segments, complete=True)) == whole
+
+
+def test_qwen3_asr_ends_every_chunk_with_a_mark_and_nothing_is_doubled_or_lost():
+    segments = [
+        *heard("大家好，欢迎使用语音识别服务。", "请上传录音文件，", language="zh"),
+        *heard("然后等待，识别结果？", language="zh"),
+        *heard("Hello, and thanks.", "Goodbye!", language="en"),
+    ]
+    parts = written(segments, complete=True)
+    assert parts == [segment.text for segment in segments]
+    assert text_of(segments, parts) == (
+        "大家好，欢迎使用语音识别服务。请上传录音文件，然后等待，识别结果？"
+        "Hello, and thanks. Goodbye!"
+    )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from transcription.text.characters import space_between
 
-__all__ = ["Piece", "Share", "dominant_language", "gap", "join", "language_shares", "tidy"]
+__all__ = ["Piece", "Share", "gap", "join", "language_shares", "tidy"]
 
 # No-break spaces stay: French puts them in front of "!" and "?" on purpose.
 _BLANKS = re.compile(r"[ \t\r\n\f\v\u3000]+")
@@ -96,9 +96,3 @@ def language_shares(heard: Iterable[tuple[str | None, float]]) -> list[Share]:
         Share(language=language, share=share / 1000)
         for (language, _seconds), share in zip(ranked, thousandths, strict=True)
     ]
-
-
-def dominant_language(heard: Iterable[tuple[str | None, float]]) -> str | None:
-    """The language of a file: the first of ``language_shares``; None where nothing was heard."""
-    shares = language_shares(heard)
-    return shares[0].language if shares else None
