@@ -128,6 +128,16 @@ def test_a_lost_model_costs_the_marks_and_not_the_text(settings: Any, tmp_path: 
     assert row.warnings == ["polished_by_rules"]
 
 
+def test_a_model_that_takes_too_long_costs_the_marks_and_not_the_text(
+    tiny_model: None, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    monkeypatch.setattr("transcription.work.finish.MODEL_LIMIT_SECONDS", -1.0)
+    row = heard(*SENTENCES, polish="model")
+    assert finished(row)[0] == "Hello friend how are you today I am fine thanks."
+    assert row.warnings == ["polished_by_rules"]
+    assert "had no time for more than 0 of" in caplog.text
+
+
 def test_the_model_is_loaded_once_and_only_where_it_is_wanted(tiny_model: None) -> None:
     finished(heard(*SENTENCES, polish="rules"))
     assert punctuating._load.cache_info().currsize == 0

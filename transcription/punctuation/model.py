@@ -12,8 +12,10 @@ not; so a mark that is there stays, and none is put beside it.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import re
+import time
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -110,10 +112,13 @@ class PunctuationModel:
         """Codes of the languages that the model was trained for."""
         return self._config.languages
 
-    def __call__(self, text: str, language: str | None) -> str:
+    def __call__(
+        self, text: str, language: str | None, *, deadline_seconds: float = math.inf
+    ) -> str:
         """The text with marks and capitals added where it had none.
 
         ``language`` is a code; a text in one that the model does not know comes back as it was.
+        Raises ``PunctuationModelError`` when ``time.monotonic`` passes ``deadline_seconds``.
         No letter is ever changed but for its case: a sentence that would come out with other
         words stays as it was, which is logged.
         """
@@ -126,7 +131,7 @@ class PunctuationModel:
         inserts: dict[int, str] = {}
         capitals: set[int] = set()
         ends = []
-        for token, verdict in zip(tokens, self._verdicts(tokens), strict=True):
+        for token, verdict in zip(tokens, self._verdicts(tokens, deadline_seconds), strict=True):
             if verdict.after and _ends_word(bare, token.end):
                 at = _behind(text, place_of[token.end - 1] + 1)
                 if not _has_mark(text, place_of[token.end - 1] + 1):
@@ -161,11 +166,16 @@ class PunctuationModel:
                 tokens.append(_Token(id=piece.id, piece=piece.piece, start=start, end=end))
         return tokens
 
-    def _verdicts(self, tokens: Sequence[_Token]) -> Iterator[_Verdict]:
+    def _verdicts(self, tokens: Sequence[_Token], deadline_seconds: float) -> Iterator[_Verdict]:
         """The network's word on each token, out of windows that overlap."""
         size = self._config.max_length - 2
         step = size - OVERLAP_TOKENS
         for start in range(0, max(1, len(tokens) - OVERLAP_TOKENS), step):
+            if time.monotonic() > deadline_seconds:
+                raise PunctuationModelError(
+                    f"The punctuation model had no time for more than {start} of {len(tokens)} "
+                    "tokens. A smaller model is faster."
+                )
             window = tokens[start : start + size]
             verdicts = self._run([token.id for token in window])
             first = OVERLAP_TOKENS // 2 if start else 0

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import time
 import uuid
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import partial
 
 from django.conf import settings
 from django.db import Error as DatabaseError
@@ -30,6 +32,8 @@ logger = logging.getLogger(__name__)
 State, Status, Step = LeasedWork.State, Transcription.Status, Transcription.Step
 
 LIMIT_SECONDS = 300.0
+#: Of it, for the punctuation model; a text that needs more is polished by the rules.
+MODEL_LIMIT_SECONDS = 200.0
 INFRASTRUCTURE_PAUSE_SECONDS = 5.0
 
 
@@ -176,20 +180,21 @@ def outcome_of(chunks: Sequence[Chunk]) -> Outcome:
 
 def _written(row: Transcription, chunks: Sequence[Chunk]) -> tuple[Transcript, list[str]]:
     """Return the text and segments as the recording wants them written, and a warning if not."""
-    punctuate, warnings = None, []
-    if row.polish == Transcription.Polish.MODEL:
-        try:
-            punctuate = punctuation_model()
-        except PunctuationModelError:
-            # The text is more than its marks: it is not held back for them.
-            logger.exception("%s is polished by the rules alone.", row.pk)
-            warnings.append("polished_by_rules")
-    transcript = transcript_of(
+    write = partial(
+        transcript_of,
         [chunk for chunk in chunks if chunk.state == State.DONE],
         script=settings.CHINESE_SCRIPT,
-        polish=row.polish,
         # What was cancelled has no end.
         complete=row.status != Status.CANCELLED,
-        punctuate=punctuate,
     )
-    return transcript, warnings
+    if row.polish != Transcription.Polish.MODEL:
+        return write(polish=row.polish), []
+    try:
+        punctuate = partial(
+            punctuation_model(), deadline_seconds=time.monotonic() + MODEL_LIMIT_SECONDS
+        )
+        return write(polish=row.polish, punctuate=punctuate), []
+    except PunctuationModelError:
+        # The text is more than its marks: it is not held back for them.
+        logger.exception("%s is polished by the rules alone.", row.pk)
+        return write(polish=Transcription.Polish.RULES), ["polished_by_rules"]

@@ -8,17 +8,19 @@ import threading
 import time
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 
-from transcription.text.written import Punctuate
+if TYPE_CHECKING:
+    from transcription.punctuation.model import PunctuationModel
 
 logger = logging.getLogger(__name__)
 
 _loading = threading.Lock()
 
 
-def punctuation_model() -> Punctuate:
+def punctuation_model() -> PunctuationModel:
     """Return the model that the settings name.
 
     Raises ``PunctuationModelError``; a model that could not be loaded is tried again at the next
@@ -29,7 +31,7 @@ def punctuation_model() -> Punctuate:
 
 
 @lru_cache(maxsize=1)
-def _load(folder: Path, process_id: int) -> Punctuate:
+def _load(folder: Path, process_id: int) -> PunctuationModel:
     """Load it: some 200 MB, which a process that polishes nothing with it does not spend."""
     # numpy, onnxruntime and the tokenizer: not for those who only import this.
     from transcription.punctuation.model import PunctuationModel
