@@ -305,6 +305,18 @@ CHINESE_SCRIPT: Any = env.choice(
     ("simplified", "traditional", "as_is"),
     "Characters of Chinese text.",
 )
+POLISH = env.choice(
+    "ASR_POLISH",
+    "rules",
+    ("off", "rules", "model"),
+    "How far text is brought into written form where a request does not say: as the engine wrote "
+    "it, by rules, or by a punctuation model and the rules.",
+)
+PUNCTUATION_MODEL = env.text(
+    "ASR_PUNCTUATION_MODEL",
+    "punct-cap-seg-47lang",
+    "Folder of the punctuation model, below that of the weights.",
+)
 DEVICE = env.text("ASR_DEVICE", "auto", "Device of the engines: auto, cpu, cuda, cuda:1.")
 ENGINE_THREADS = env.integer(
     "ASR_ENGINE_THREADS", 0, "CPU threads of an engine; 0: one per core.", high=1024

@@ -18,10 +18,11 @@ MAY_IMPORT = {
     "audio": set(),
     "engines": set(),
     "text": set(),
+    "punctuation": {"text"},
     "weights": {"engines"},
     "models": set(),
-    "services": {"models", "audio", "text"},
-    "work": {"services", "models", "audio", "engines", "text"},
+    "services": {"models", "audio", "text", "punctuation"},
+    "work": {"services", "models", "audio", "engines", "text", "punctuation"},
     "web": {"services", "models", "text"},
     "api": {"services", "models", "text", "web"},
     "admin": {"services", "models", "text"},
@@ -29,9 +30,11 @@ MAY_IMPORT = {
 #: Only engines and the commands that run them may load these.
 HEAVY = {"torch", "transformers", "ctranslate2", "faster_whisper", "accelerate"}
 #: Packages that must be usable without Django.
-WITHOUT_DJANGO = {"audio", "engines", "text", "weights"}
+WITHOUT_DJANGO = {"audio", "engines", "text", "weights", "punctuation"}
+#: Only these run networks by it.
+RUN_ONNX = {"audio", "punctuation"}
 #: What a web process must never have loaded.
-NOT_IN_THE_WEB = [*sorted(HEAVY), "numpy", "av", "onnxruntime", "opencc"]
+NOT_IN_THE_WEB = [*sorted(HEAVY), "numpy", "av", "onnxruntime", "opencc", "sentencepiece"]
 
 
 def imports_of(path: Path) -> Iterator[str]:
@@ -65,7 +68,7 @@ def test_imports_point_in_the_directions_of_the_design(package: str) -> None:
 
 
 @pytest.mark.parametrize("package", sorted(WITHOUT_DJANGO))
-def test_audio_engines_and_text_know_no_django(package: str) -> None:
+def test_the_packages_below_services_know_no_django(package: str) -> None:
     wrong = [
         f"{path.relative_to(BASE_DIR)} imports {name}"
         for path in files_of(package)
@@ -84,6 +87,15 @@ def test_heavy_libraries_are_imported_by_engines_only() -> None:
         if name.split(".")[0] in HEAVY
     ]
     assert wrong == []
+
+
+def test_onnxruntime_is_imported_by_the_packages_that_run_a_network_only() -> None:
+    importers = {
+        path.relative_to(APP).parts[0]
+        for path in sorted(APP.rglob("*.py"))
+        if "onnxruntime" in {name.split(".")[0] for name in imports_of(path)}
+    }
+    assert importers == RUN_ONNX
 
 
 def test_only_the_settings_read_the_environment() -> None:

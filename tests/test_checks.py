@@ -42,12 +42,24 @@ def test_several_web_processes_need_a_cache_that_they_share(settings) -> None:
     assert ids() == []
 
 
+def test_polishing_by_a_model_needs_the_model(settings, tmp_path) -> None:
+    settings.POLISH = "model"
+    settings.WEIGHTS_DIR = tmp_path
+    [found] = run_checks()
+    assert found.id == "asr.E030"
+    assert "fetch_model punct-cap-seg-47lang" in found.msg
+    settings.WEIGHTS_DIR = BASE_DIR / "tests" / "punctuation"
+    settings.PUNCTUATION_MODEL = "tiny-punct-cap-seg"
+    assert ids() == []
+
+
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
         ("ASR_MAX_UPLOAD_MB", "two", "whole number"),
         ("ASR_MAX_UPLOAD_MB", "0", "from 1"),
         ("ASR_DEBUG", "perhaps", "true or false"),
+        ("ASR_POLISH", "polished", "off, rules, model"),
         ("ASR_CHINESE_SCRIPT", "both", "simplified, traditional"),
         ("ASR_DATABASE_URL", "mysql://here/db", "postgresql://"),
         ("ASR_RETRY_DELAYS_SECONDS", "0,soon", "could not convert"),

@@ -10,6 +10,8 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
+from transcription.punctuation.files import PunctuationModelError, find_files
+
 _RATE = re.compile(r"\d+/\d*[smhd]")
 
 
@@ -57,6 +59,26 @@ def check_shared_cache(
                 f"{settings.WEB_PROCESSES} web processes need a cache that they share.",
                 hint="Set ASR_REDIS_URL, or ASR_WEB_PROCESSES=1.",
                 id="asr.E003",
+            )
+        ]
+    return []
+
+
+@register()
+def check_punctuation_model(
+    app_configs: Sequence[AppConfig] | None, **kwargs: Any
+) -> list[CheckMessage]:
+    """asr.E030: text that is to be polished by a model needs that model."""
+    if settings.POLISH != "model":
+        return []
+    try:
+        find_files(settings.WEIGHTS_DIR / settings.PUNCTUATION_MODEL)
+    except PunctuationModelError as error:
+        return [
+            Error(
+                f"ASR_POLISH=model, but there is no punctuation model: {error}",
+                hint="Fetch it, or set ASR_POLISH=rules.",
+                id="asr.E030",
             )
         ]
     return []

@@ -64,6 +64,34 @@ def test_the_answer_is_the_text_in_the_handbooks_envelope(
     assert row.request_id == response.headers["X-Request-ID"]
 
 
+def test_languages_are_named_where_a_recording_has_more_than_one(
+    client_of_ann: Client, post_and_end: PostAndEnd
+) -> None:
+    languages = [{"language": "zh", "share": 0.8}, {"language": "en", "share": 0.2}]
+    alone = [{"language": "zh", "share": 1.0}]
+
+    mixed = told(post_and_end(client_of_ann, **COMPLETED, languages=languages))[1]["data"]
+    assert (mixed["language"], mixed["languages"]) == ("zh", languages)
+
+    Transcription.objects.all().delete()
+    single = told(post_and_end(client_of_ann, **COMPLETED, languages=alone))[1]["data"]
+    assert "languages" not in single
+
+
+def test_a_request_says_how_far_its_text_is_polished(
+    client_of_ann: Client, at_once: None, settings: Any, tmp_path: Any
+) -> None:
+    settings.WEIGHTS_DIR = tmp_path
+    for polish, status in (("off", 202), ("true", 202), ("", 202), ("model", 422), ("nice", 400)):
+        response = client_of_ann.post(URL, {"file": wav(), "polish": polish})
+        assert response.status_code == status, told(response)
+        if status == 422:
+            assert "fetch_model punct-cap-seg-47lang" in told(response)[1]["message"]
+            assert told(response)[1]["code"] == ERRORS["polish_model_unavailable"].number
+    decided = Transcription.objects.order_by("created_at").values_list("polish", flat=True)
+    assert list(decided) == ["off", "rules", "rules"]
+
+
 def test_a_recording_without_speech_has_an_empty_text_and_no_language(
     client_of_ann: Client, post_and_end: PostAndEnd
 ) -> None:

@@ -210,6 +210,30 @@ def test_while_it_runs_the_text_so_far_can_be_read_in_its_order(
     assert shown["completed_at"] is None
 
 
+@pytest.mark.parametrize(
+    ("polish", "text", "segments"),
+    [
+        ("off", "we walk to the park . then", ["we walk", "to the park . then"]),
+        ("rules", "We walk to the park. Then", ["We walk", "to the park. Then"]),
+        # The model runs at the end, in a worker.
+        ("model", "We walk to the park. Then", ["We walk", "to the park. Then"]),
+    ],
+)
+def test_the_text_so_far_is_polished_as_it_will_be_but_has_no_end(
+    ann: User, client_of_ann: Client, polish: str, text: str, segments: list[str]
+) -> None:
+    row = Transcription.objects.create(
+        owner=ann, status=Status.PROCESSING, step=Transcription.Step.RECOGNISE, polish=polish
+    )
+    chunk(row, 0.0, "we walk")
+    chunk(row, 10.0, "to the park . then")
+
+    shown = client_of_ann.get(url_of(row)).json()
+
+    assert (shown["text"], shown["polish"], shown["languages"]) == (text, polish, [])
+    assert [one["text"] for one in shown["segments"]] == segments
+
+
 def test_chinese_text_so_far_is_joined_without_spaces_and_in_the_characters_that_are_set(
     ann: User, client_of_ann: Client, settings: Any
 ) -> None:

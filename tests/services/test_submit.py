@@ -14,6 +14,8 @@ from transcription.models import SpeechModel, Transcription
 from transcription.services.errors import ServiceError
 from transcription.services.submit import IncomingFile, submit
 
+TINY_PUNCTUATION = Path(__file__).parent.parent / "punctuation" / "tiny-punct-cap-seg"
+
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -93,6 +95,7 @@ def test_the_name_of_the_client_is_never_a_path(incoming) -> None:
         ({"language_hint": "klingon"}, "unknown_language"),
         ({"requested_model": "gpt-9"}, "unknown_model"),
         ({"prompt": "x" * 2_001}, "prompt_too_long"),
+        ({"polish": "brightly"}, "invalid"),
     ],
 )
 def test_what_the_caller_must_change_is_refused_and_the_file_stays_his(
@@ -103,6 +106,51 @@ def test_what_the_caller_must_change_is_refused_and_the_file_stays_his(
     assert refused.value.code == code
     assert incoming.path.exists()
     assert not Transcription.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("setting", "asked", "decided"),
+    [
+        ("rules", "", "rules"),
+        ("off", "", "off"),
+        ("off", "rules", "rules"),
+        ("rules", "off", "off"),
+        ("rules", " False ", "off"),
+        ("off", "true", "rules"),
+        ("rules", "TRUE", "rules"),
+        ("model", "true", "model"),
+        ("model", "", "model"),
+        ("rules", "Model", "model"),
+    ],
+)
+def test_how_far_the_text_is_polished_is_decided_when_the_recording_is_accepted(
+    incoming, settings, setting, asked, decided
+) -> None:
+    settings.POLISH = setting
+    settings.WEIGHTS_DIR = TINY_PUNCTUATION.parent
+    settings.PUNCTUATION_MODEL = TINY_PUNCTUATION.name
+    row = submit(incoming, owner=None, polish=asked)
+    settings.POLISH = "off"
+    assert Transcription.objects.get(pk=row.pk).polish == decided
+
+
+def test_a_punctuation_model_that_is_not_there_is_refused_with_what_to_fetch(
+    incoming, settings, tmp_path
+) -> None:
+    settings.WEIGHTS_DIR = tmp_path
+    with pytest.raises(ServiceError, match="fetch_model punct-cap-seg-47lang") as refused:
+        submit(incoming, owner=None, polish="model")
+    assert (refused.value.code, refused.value.kind.status) == ("polish_model_unavailable", 422)
+    assert incoming.path.exists()
+    assert not Transcription.objects.exists()
+
+
+def test_a_model_that_was_lost_since_the_start_refuses_nobody_who_did_not_ask_for_it(
+    incoming, settings, tmp_path
+) -> None:
+    settings.POLISH = "model"
+    settings.WEIGHTS_DIR = tmp_path
+    assert submit(incoming, owner=None).polish == "model"
 
 
 def test_an_empty_file_is_refused(incoming) -> None:

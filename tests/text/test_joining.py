@@ -1,6 +1,6 @@
 import pytest
 
-from transcription.text.joining import Piece, dominant_language, join
+from transcription.text.joining import Piece, Share, join, language_shares
 
 
 def joined(*texts: str, language: str | None) -> str:
@@ -25,6 +25,10 @@ def test_chinese_chunks_are_joined_without_a_space():
         ("今日は", "いい天気", "ja", "今日はいい天気"),
         ("我哋喺度", "食緊嘢", "yue", "我哋喺度食緊嘢"),
         ("สวัสดี", "ครับ", "th", "สวัสดีครับ"),
+        ("ສະບາຍດີ", "ຂອບໃຈ", "lo", "ສະບາຍດີຂອບໃຈ"),
+        ("សួស្តី", "អរគុណ", "km", "សួស្តីអរគុណ"),
+        ("မင်္ဂလာပါ", "ကျေးဇူး", "my", "မင်္ဂလာပါကျေးဇူး"),
+        ("བཀྲ་ཤིས་", "བདེ་ལེགས", "bo", "བཀྲ་ཤིས་བདེ་ལེགས"),
         ("안녕하세요", "여러분", "ko", "안녕하세요 여러분"),
         ("大韓", "民國", "ko", "大韓 民國"),
         ("Xin chào", "các bạn", "vi", "Xin chào các bạn"),
@@ -92,15 +96,36 @@ def test_no_character_is_lost_or_added_but_spaces():
     assert joined(*texts, language=None).replace(" ", "") == "".join(texts).replace(" ", "")
 
 
-def test_the_language_of_a_file_is_the_one_spoken_longest():
-    assert dominant_language([("en", 4.0), ("zh", 3.0), ("zh", 2.5)]) == "zh"
+def test_every_language_of_a_file_has_its_share_of_the_seconds_the_largest_first():
+    heard = [("en", 4.0), ("zh", 9.0), (None, 100.0), ("en", 2.0), ("", 5.0)]
+    assert language_shares(heard) == [
+        Share(language="zh", share=0.6),
+        Share(language="en", share=0.4),
+    ]
+    assert language_shares([]) == []
+    assert language_shares([("cy", 0.0)]) == []
 
 
-def test_silence_does_not_vote():
-    assert dominant_language([(None, 600.0), ("", 600.0), ("fr", 1.0)]) == "fr"
-    assert dominant_language([("cy", 0.0)]) is None
-    assert dominant_language([]) is None
+@pytest.mark.parametrize(
+    "heard",
+    [
+        [("en", 1.0), ("zh", 1.0), ("fr", 1.0)],
+        [("en", 3600.0), ("zh", 0.1)],
+        [(code, 1.0) for code in ("en", "zh", "fr", "de", "es", "it", "ja")],
+        [("en", 0.1 + 0.2), ("zh", 0.3)],
+    ],
+)
+def test_shares_of_three_digits_add_up_to_one(heard):
+    shares = language_shares(heard)
+    assert round(sum(one.share for one in shares), 9) == 1.0
+    assert [one.share for one in shares] == sorted((one.share for one in shares), reverse=True)
+    assert {one.language for one in shares} == {language for language, _seconds in heard}
+    total = sum(seconds for _language, seconds in heard)
+    for one in shares:
+        seconds = sum(seconds for language, seconds in heard if language == one.language)
+        assert one.share == pytest.approx(seconds / total, abs=0.001)
 
 
 def test_of_two_equal_languages_the_first_wins():
-    assert dominant_language([("de", 2.0), ("en", 2.0)]) == "de"
+    heard = [("de", 2.0), ("en", 2.0)]
+    assert [one.language for one in language_shares(heard)] == ["de", "en"]

@@ -18,6 +18,8 @@ from transcription.text.polish import polish
         ("你吃饭了吗", "你吃饭了吗？"),
         ("我用Python写代码,然后Node.js 3.5版", "我用 Python 写代码，然后 Node.js 3.5版。"),
         ("你 好 世 界", "你好世界。"),
+        ("你 好", "你好。"),
+        ("他说 你 好 世 界 然后 好 对 走了", "他说，你好世界，然后，好，对，走了。"),
         ("(真的)很好...再见", "（真的）很好……再见。"),
         ("价格是1,000元,对不对?", "价格是1,000元，对不对？"),
         ("OK , 好的 !", "OK，好的！"),
@@ -73,6 +75,19 @@ def test_english_sentences_begin_with_a_capital_and_end_with_a_stop(heard, writt
 )
 def test_each_language_has_its_own_stop(language, heard, written):
     assert polish(heard, language=language) == written
+
+
+@pytest.mark.parametrize(
+    ("language", "heard", "written"),
+    [
+        ("en", "to the park. then home", "to the park. Then home"),
+        ("de", "und dann", "und dann"),
+        ("zh", "然后我们,就走了", "然后我们，就走了"),
+        ("ja", "そうですか", "そうですか"),
+    ],
+)
+def test_a_part_of_a_sentence_gets_no_capital_in_front_and_no_stop_behind(language, heard, written):
+    assert polish(heard, language=language, begins=False, ends=False) == written
 
 
 def test_well_written_text_stays_as_it_is():

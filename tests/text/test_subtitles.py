@@ -99,6 +99,24 @@ def test_times_of_words_decide_where_a_cue_begins_and_ends():
     ]
 
 
+def test_times_of_words_are_believed_though_the_text_is_polished():
+    words = words_of(
+        (0.5, 1.0, "good"),
+        (1.0, 1.5, "morning"),
+        (20.0, 20.5, "“good"),
+        (20.5, 21.0, "night,”"),
+        (21.0, 21.5, "istanbul"),
+    )
+    cues = build_cues([said("Good morning. “Good night”, İstanbul.", 0.0, 25.0, words)])
+    assert [(cue.start_ms, cue.end_ms, cue.lines) for cue in cues] == [
+        (500, 1500, ("Good morning.",)),
+        (20000, 21500, ("“Good night”, İstanbul.",)),
+    ]
+    words = words_of((1.0, 2.0, "大家好,"), (3.0, 4.0, "用Python"), (4.0, 5.0, "写."))
+    [cue] = build_cues([said("大家好，用 Python 写。", 0.0, 6.0, words)])
+    assert (cue.start_ms, cue.end_ms) == (1000, 5000)
+
+
 def test_times_of_single_chinese_signs_are_used_too():
     words = words_of(
         *((n * 1.0, n * 1.0 + 0.5, sign) for n, sign in enumerate("今天天气真好我们一起走吧"))

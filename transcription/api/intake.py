@@ -40,6 +40,13 @@ class SubmissionSerializer(serializers.Serializer[Any]):
         max_length=100,
         help_text="Name of a model; empty or auto: chosen by the service.",
     )
+    polish = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        max_length=10,
+        help_text="Text as the engine writes it (off), by the rules of written text (rules), by a "
+        "punctuation model and the rules (model); or true, false; empty: as the service is set.",
+    )
 
 
 def accept(request: Request) -> Transcription:
@@ -67,5 +74,6 @@ def accept(request: Request) -> Transcription:
         language_hint=fields.validated_data.get("language", ""),
         prompt=fields.validated_data.get("prompt", ""),
         requested_model=fields.validated_data.get("model", ""),
+        polish=fields.validated_data.get("polish", ""),
         request_id=current_request_id(),
     )

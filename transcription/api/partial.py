@@ -1,16 +1,20 @@
-"""The text of a transcription that is not over yet: what its finished chunks say."""
+"""The text of a transcription that is not over yet: what its finished chunks say.
+
+It is polished by the rules as it will be at the end, but for a stop at its end; a punctuation
+model runs at the end only, in a worker.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 from django.conf import settings
 
-from transcription.models import Chunk, LeasedWork, Transcription
-from transcription.text.joining import Piece, join
-from transcription.text.script import Script, convert
+from transcription.models import LeasedWork, Transcription
+from transcription.services.transcript import TranscriptSegment, transcript_of
+from transcription.text.script import Script
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,17 +33,15 @@ def content_of(row: Transcription) -> Content:
     chunks = list(
         row.chunks.filter(state=LeasedWork.State.DONE)
         .order_by("start_sample")
-        .only("transcription_id", "start_sample", "text", "language", "segments")
+        .only("transcription_id", "start_sample", "end_sample", "text", "language", "segments")
     )
-    return Content(
-        text=join(
-            [
-                Piece(text=_written(chunk.text, chunk.language), language=chunk.language or None)
-                for chunk in chunks
-            ]
-        ),
-        segments=_running_segments(chunks),
+    transcript = transcript_of(
+        chunks,
+        script=cast(Script, settings.CHINESE_SCRIPT),
+        polish=row.polish,
+        complete=False,
     )
+    return Content(text=transcript.text, segments=_running_segments(transcript.segments))
 
 
 def _stored_segments(row: Transcription) -> list[dict[str, Any]]:
@@ -50,27 +52,15 @@ def _stored_segments(row: Transcription) -> list[dict[str, Any]]:
     ]
 
 
-def _running_segments(chunks: Sequence[Chunk]) -> list[dict[str, Any]]:
-    raw_segments: Iterable[tuple[Chunk, dict[str, Any]]] = (
-        (chunk, raw) for chunk in chunks for raw in chunk.segments
-    )
+def _running_segments(segments: Sequence[TranscriptSegment]) -> list[dict[str, Any]]:
     return [
         {
             "index": index,
-            "start_seconds": raw["start"],
-            "end_seconds": raw["end"],
-            "text": _written(raw["text"], chunk.language),
-            "language": chunk.language or None,
-            "words": [
-                {**word, "word": _written(word["word"], chunk.language)}
-                for word in raw.get("words") or []
-            ]
-            or None,
+            "start_seconds": segment.start_seconds,
+            "end_seconds": segment.end_seconds,
+            "text": segment.text,
+            "language": segment.language or None,
+            "words": segment.words,
         }
-        for index, (chunk, raw) in enumerate(raw_segments)
+        for index, segment in enumerate(segments)
     ]
-
-
-def _written(text: str, language: str) -> str:
-    script = cast(Script, settings.CHINESE_SCRIPT)
-    return convert(text, script, language=language or None)

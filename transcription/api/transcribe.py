@@ -119,7 +119,7 @@ def answer(row: Transcription) -> Response:
 
 def result_of(row: Transcription) -> dict[str, Any]:
     """Return the ``data`` of a completed transcription."""
-    return {
+    result = {
         "text": row.text,
         # No speech, no language.
         "language": row.language or None,
@@ -127,6 +127,9 @@ def result_of(row: Transcription) -> dict[str, Any]:
         "model": row.model_name,
         "id": str(row.pk),
     }
+    if len(row.languages) > 1:
+        result["languages"] = row.languages
+    return result
 
 
 def error_message(row: Transcription) -> str:

@@ -71,6 +71,8 @@ class TranscriptionDetailSerializer(TranscriptionSerializer):
             "language_hint",
             "prompt",
             "requested_model",
+            "polish",
+            "languages",
             "engine_seconds",
         ]
         read_only_fields = fields

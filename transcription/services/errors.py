@@ -77,6 +77,9 @@ _KINDS = [
     _kind(2009, 413, "no_upload_here", _T(
         "This address takes no file: a request to it may be no larger than {limit}. "
         "Check the path.")),
+    _kind(2041, 422, "polish_model_unavailable", _T(
+        "The punctuation model is not installed. Leave 'polish' out or send 'rules'; "
+        "the operator can fetch the model with: python manage.py fetch_model {name}")),
     # 3…: the recording
     _kind(3001, 415, "not_audio", _T(
         "The file is not a recording that can be read. "

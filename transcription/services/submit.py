@@ -15,12 +15,14 @@ from django.utils import timezone
 
 from transcription.audio.sniff import sniff
 from transcription.models import SpeechModel, Transcription
+from transcription.punctuation.files import PunctuationModelError, find_files
 from transcription.services import bell
 from transcription.services.errors import ServiceError
 from transcription.services.routing import choose, enabled_candidates
 from transcription.text.languages import UnknownLanguage, normalise_code
 
 logger = logging.getLogger(__name__)
+Polish = Transcription.Polish
 
 MAX_PROMPT_CHARACTERS = 2_000
 UNKNOWN_CONTENT = ("bin", "application/octet-stream")
@@ -47,15 +49,17 @@ def submit(
     language_hint: str = "",
     prompt: str = "",
     requested_model: str = "",
+    polish: str = "",
     title: str = "",
     request_id: str = "",
 ) -> Transcription:
     """Take the file over, make its row durable and wake the workers.
 
     When this returns, file and row are on the disk. Raises ``ServiceError`` for what the caller
-    must change (empty_file, unknown_language, unknown_model, prompt_too_long); then the file
-    still lies where it was and belongs to the caller. The content is judged by the decoder, not
-    here: no code that may break on hostile bytes runs in a web process.
+    must change (empty_file, unknown_language, unknown_model, prompt_too_long,
+    polish_model_unavailable); then the file still lies where it was and belongs to the caller.
+    ``polish`` is off, rules, model, true or false; empty: as the setting says. The content is
+    judged by the decoder, not here: no code that may break on hostile bytes runs in a web process.
     """
     if upload.size_bytes == 0:
         raise ServiceError("empty_file")
@@ -64,6 +68,7 @@ def submit(
     language = _language(language_hint)
     model_name = _model(requested_model)
     _require_a_model_that_knows(language, model_name)
+    decided_polish = _polish(polish)
 
     guess = sniff(upload.head)
     extension, content_type = (guess.extension, guess.content_type) if guess else UNKNOWN_CONTENT
@@ -84,6 +89,7 @@ def submit(
         language_hint=language,
         prompt=prompt,
         requested_model=model_name,
+        polish=decided_polish,
     )
     try:
         with transaction.atomic():
@@ -114,6 +120,33 @@ def _model(name: str) -> str:
     if name not in enabled:
         raise ServiceError("unknown_model", value=name, available=", ".join(["auto", *enabled]))
     return name
+
+
+def _polish(wanted: str) -> str:
+    """Decide how far the text is polished; what was asked for must be possible.
+
+    Where nobody asked, the setting holds even if the model is lost meanwhile: the recording is
+    taken, and says that it was polished by the rules alone.
+    """
+    word = wanted.strip().lower()
+    if word in {"", "true"}:
+        if word and settings.POLISH == Polish.OFF:
+            return Polish.RULES
+        return str(settings.POLISH)
+    if word == "false":
+        return Polish.OFF
+    if word not in Polish.values:
+        choices = ", ".join([*Polish.values, "true", "false"])
+        raise ServiceError("invalid", detail=f"polish is {word[:20]!r}, not one of {choices}.")
+    if word == Polish.MODEL:
+        try:
+            find_files(settings.WEIGHTS_DIR / settings.PUNCTUATION_MODEL)
+        except PunctuationModelError as error:
+            logger.warning("A request wants the punctuation model: %s", error)
+            raise ServiceError(
+                "polish_model_unavailable", name=settings.PUNCTUATION_MODEL
+            ) from error
+    return word
 
 
 def _require_a_model_that_knows(language: str, model_name: str) -> None:

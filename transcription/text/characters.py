@@ -6,11 +6,16 @@ import re
 import unicodedata
 
 #: First and last code point of the scripts whose words follow each other without a space.
-_UNSPACED_RANGES = (
+_OTHER_UNSPACED_RANGES = (
     (0x0E00, 0x0EFF),  # Thai, Lao
     (0x0F00, 0x0FFF),  # Tibetan
     (0x1000, 0x109F),  # Burmese
     (0x1780, 0x17FF),  # Khmer
+    (0x19E0, 0x19FF),  # Khmer symbols
+    (0xA9E0, 0xA9FF),  # Burmese of the minorities
+    (0xAA60, 0xAA7F),
+)
+_HAN_AND_KANA_RANGES = (
     (0x2E80, 0x2FDF),  # radicals
     (0x3005, 0x3007),  # 々〆〇
     (0x3021, 0x3029),  # Suzhou numerals
@@ -26,9 +31,12 @@ _UNSPACED_RANGES = (
 )
 
 
-_UNSPACED = re.compile(
-    "[" + "".join(f"{chr(first)}-{chr(last)}" for first, last in _UNSPACED_RANGES) + "]"
-)
+def _any_of(ranges: tuple[tuple[int, int], ...]) -> re.Pattern[str]:
+    return re.compile("[" + "".join(f"{chr(first)}-{chr(last)}" for first, last in ranges) + "]")
+
+
+_HAN_OR_KANA = _any_of(_HAN_AND_KANA_RANGES)
+_UNSPACED = _any_of(_OTHER_UNSPACED_RANGES + _HAN_AND_KANA_RANGES)
 
 
 def is_unspaced_script(character: str) -> bool:
@@ -38,7 +46,7 @@ def is_unspaced_script(character: str) -> bool:
 
 def is_han_or_kana(character: str) -> bool:
     """Whether the character is one of Chinese or Japanese: as wide as it is high."""
-    return character >= "\u2e80" and is_unspaced_script(character)
+    return _HAN_OR_KANA.match(character) is not None
 
 
 def is_full_width_mark(character: str) -> bool:
@@ -47,6 +55,18 @@ def is_full_width_mark(character: str) -> bool:
         unicodedata.category(character)[0] in "PS"
         and unicodedata.east_asian_width(character) in "WF"
     )
+
+
+def is_said(character: str) -> bool:
+    """Whether the character is part of what was said: no mark and no blank."""
+    return not character.isspace() and unicodedata.category(character)[0] != "P"
+
+
+def said(text: str) -> str:
+    """What was said of a text, without marks, blanks and case: to compare two ways to write it."""
+    # Turkish has two letters here, each with a capital of its own; case folding mixes them up.
+    plain = "".join(filter(is_said, text)).replace("\u0130", "i").replace("\u0131", "i")
+    return plain.casefold()
 
 
 def _is_shared_mark(character: str) -> bool:

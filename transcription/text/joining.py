@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 from transcription.text.characters import space_between
 
-__all__ = ["Piece", "dominant_language", "join", "tidy"]
+__all__ = ["Piece", "Share", "gap", "join", "language_shares", "tidy"]
 
 # No-break spaces stay: French puts them in front of "!" and "?" on purpose.
 _BLANKS = re.compile(r"[ \t\r\n\f\v\u3000]+")
 
 #: Marks that belong to the word before them, standing alone at the start of a chunk: the voice
 #: paused there, and the cut fell between the word and its mark. ".NET" is not such a case.
-_LOOSE_MARK = re.compile(r"[,.;:!?…%)\]}]+(?:\s|$)")
+_LOOSE_MARK = re.compile(r"[,.;:!?…%)\]}،؛؟।۔։]+(?:\s|$)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,13 +48,14 @@ def join(pieces: Sequence[Piece]) -> str:
         if not text:
             continue
         if joined:
-            joined.append(_gap(joined[-1], text, left_language, piece.language))
+            joined.append(gap(joined[-1], text, left_language, piece.language))
         joined.append(text)
         left_language = piece.language
     return "".join(joined)
 
 
-def _gap(left: str, right: str, left_language: str | None, right_language: str | None) -> str:
+def gap(left: str, right: str, left_language: str | None, right_language: str | None) -> str:
+    """What ``join`` puts between two tidy texts of these languages: "" or one space."""
     if _LOOSE_MARK.match(right):
         return ""
     # Two languages meet: none of them decides alone, so let the characters do it.
@@ -62,17 +63,36 @@ def _gap(left: str, right: str, left_language: str | None, right_language: str |
     return space_between(left, right, language)
 
 
-def dominant_language(shares: Iterable[tuple[str | None, float]]) -> str | None:
-    """The language of a file: the one with most seconds of speech in it.
+@dataclass(frozen=True, kw_only=True)
+class Share:
+    """How much of a file's speech is in one language."""
 
-    ``shares`` are (language code, seconds of speech) of each chunk; chunks without a language
-    (None or "") do not count. Equal shares: the language that came first. None where nothing was
-    heard.
+    language: str
+    #: 0 to 1, rounded to three digits; all shares of a file add up to 1.
+    share: float
+
+
+def language_shares(heard: Iterable[tuple[str | None, float]]) -> list[Share]:
+    """The languages of a file, the one with most seconds of speech first.
+
+    ``heard`` are (language code, seconds of speech) of each chunk; chunks without a language
+    (None or "") do not count. Equal shares: the language that came first. A language with less
+    than half a thousandth of the speech has the share 0.0, for it was heard. Empty where nothing
+    was heard.
     """
     seconds_by_language: dict[str, float] = {}
-    for language, seconds in shares:
+    for language, seconds in heard:
         if language and seconds > 0:
             seconds_by_language[language] = seconds_by_language.get(language, 0.0) + seconds
-    if not seconds_by_language:
-        return None
-    return max(seconds_by_language, key=seconds_by_language.__getitem__)
+    total = sum(seconds_by_language.values())
+    ranked = sorted(seconds_by_language.items(), key=lambda item: -item[1])
+    # Largest remainders: rounding each for itself gives thirds that add up to 0.999.
+    exact = [seconds / total * 1000 for _language, seconds in ranked]
+    thousandths = [int(share) for share in exact]
+    by_remainder = sorted(range(len(exact)), key=lambda at: thousandths[at] - exact[at])
+    for at in by_remainder[: 1000 - sum(thousandths) if exact else 0]:
+        thousandths[at] += 1
+    return [
+        Share(language=language, share=share / 1000)
+        for (language, _seconds), share in zip(ranked, thousandths, strict=True)
+    ]

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
+from transcription.text.characters import said
 from transcription.text.joining import tidy
 from transcription.text.lines import Ruler, columns, line_columns, units, wrap
 
@@ -164,8 +165,8 @@ class _Clock:
             # Marks and blanks after a word are said with it.
             until = placed[position + 1][0] if position + 1 < len(placed) else len(text)
             for index in range(first, until):
-                said = min((index - first) / (last - first), 1.0)
-                self._starts[index] = word_start + (word_end - word_start) * said
+                share = min((index - first) / (last - first), 1.0)
+                self._starts[index] = word_start + (word_end - word_start) * share
             self._ends[first + 1 : until + 1] = [word_end] * (until - first)
             self._starts[until] = word_end
 
@@ -184,18 +185,33 @@ def _place(text: str, words: Sequence[TimedWord]) -> list[tuple[int, int, TimedW
     Empty where the words do not say the same as the text (a reviewer has changed it, say): times
     of other words are worse than times in proportion.
     """
+    # Letters and digits are compared: the words have the marks and the case of the engine, the
+    # text those of written text.
+    letters = [at for at, character in enumerate(text) if character.isalnum()]
     placed: list[tuple[int, int, TimedWord]] = []
     cursor = 0
     for word in words:
-        written = tidy(word.text)
-        if not written:
+        wanted = "".join(filter(str.isalnum, word.text))
+        if not wanted:
             continue
-        first = text.find(written, cursor)
-        if first < 0 or any(map(str.isalnum, text[cursor:first])):
+        places = letters[cursor : cursor + len(wanted)]
+        if said("".join(text[at] for at in places)) != said(wanted):
             return []
-        cursor = first + len(written)
-        placed.append((first, cursor, word))
-    return [] if any(map(str.isalnum, text[cursor:])) else placed
+        cursor += len(wanted)
+        # What is attached to the word belongs to it, but for what opens the next one.
+        first, end = places[0], places[-1] + 1
+        while first > (placed[-1][1] if placed else 0) and _is_mark(text[first - 1]):
+            first -= 1
+        while end < len(text) and _is_mark(text[end]):
+            if unicodedata.category(text[end]) in {"Ps", "Pi"}:
+                break
+            end += 1
+        placed.append((first, end, word))
+    return [] if cursor < len(letters) else placed
+
+
+def _is_mark(character: str) -> bool:
+    return not character.isspace() and not character.isalnum()
 
 
 def _without_overlap(pieces: Sequence[_Piece]) -> list[Cue]:

@@ -88,7 +88,7 @@ def finish_next(runtime: Runtime) -> bool:
         .order_by("not_before")
         .values_list("pk", flat=True)[:1]
     )
-    return finish_these(list(waiting), runtime) > 0
+    return finish_these(list(waiting), runtime, model_too=True) > 0
 
 
 def _prepare_next(runtime: Runtime) -> bool:

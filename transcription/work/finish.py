@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import time
 import uuid
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, fields
+from functools import partial
 
 from django.conf import settings
 from django.db import Error as DatabaseError
@@ -16,19 +17,23 @@ from django.db.models.functions import Now
 
 from asr_project.logs import request_id
 from transcription.models import Chunk, LeasedWork, Segment, Transcription
+from transcription.punctuation.files import PunctuationModelError
 from transcription.services import bell
 from transcription.services.errors import ERRORS
-from transcription.text.joining import Piece, dominant_language, join
-from transcription.text.script import Script, convert
+from transcription.services.transcript import Transcript, transcript_of
+from transcription.text.joining import Share, language_shares
 from transcription.work.paths import work_file
 from transcription.work.prepare import put_off
 from transcription.work.progress import forget_text_of_other_weights
+from transcription.work.punctuating import punctuation_model
 from transcription.work.runtime import Runtime, new_lease
 
 logger = logging.getLogger(__name__)
 State, Status, Step = LeasedWork.State, Transcription.Status, Transcription.Step
 
 LIMIT_SECONDS = 300.0
+#: Of it, for the punctuation model; a text that needs more is polished by the rules.
+MODEL_LIMIT_SECONDS = 200.0
 INFRASTRUCTURE_PAUSE_SECONDS = 5.0
 
 
@@ -36,17 +41,31 @@ INFRASTRUCTURE_PAUSE_SECONDS = 5.0
 class Outcome:
     """What the chunks of a recording come to."""
 
-    text: str
-    language: str
+    #: The one with most of the speech first; empty: no speech.
+    languages: tuple[Share, ...]
     warnings: tuple[str, ...]
     #: Every chunk failed: there is nothing to show.
     failed: bool
 
 
-def finish_these(ids: Sequence[uuid.UUID], runtime: Runtime) -> int:
-    """Finish those of these recordings that wait for it; return how many."""
+def finish_these(ids: Sequence[uuid.UUID], runtime: Runtime, *, model_too: bool = False) -> int:
+    """Finish those of these recordings that wait for it; return how many.
+
+    Without ``model_too`` those that want the punctuation model are left to the chores: an engine
+    has better things to do with its memory.
+    """
+    wanted: list[uuid.UUID] = list(ids)
+    if wanted and not model_too:
+        with_model = set(
+            Transcription.objects.filter(
+                pk__in=wanted, polish=Transcription.Polish.MODEL
+            ).values_list("pk", flat=True)
+        )
+        wanted = [pk for pk in wanted if pk not in with_model]
+        if with_model:
+            bell.wake(bell.CHORES)
     finished = 0
-    for pk in ids:
+    for pk in wanted:
         for row in Transcription.objects.claim([pk], new_lease()):
             finish(row, runtime)
             finished += 1
@@ -73,7 +92,8 @@ def _finish(row: Transcription) -> None:
     chunks = list(row.chunks.order_by("start_sample"))
     if row.status != Status.CANCELLED and _send_back_mixed(row, chunks):
         return
-    outcome = outcome_of(chunks, script=settings.CHINESE_SCRIPT)
+    outcome = outcome_of(chunks)
+    transcript, polish_warnings = _written(row, chunks)
     # Cancelled ones come here for the text that they had.
     status = row.status if row.status == Status.CANCELLED else Status.COMPLETED
     error_code = ""
@@ -85,9 +105,10 @@ def _finish(row: Transcription) -> None:
             State.DONE,
             step=Step.OVER,
             status=status,
-            text=outcome.text,
-            language=outcome.language,
-            warnings=[*row.warnings, *outcome.warnings],
+            text=transcript.text,
+            language=outcome.languages[0].language if outcome.languages else "",
+            languages=[asdict(share) for share in outcome.languages],
+            warnings=[*row.warnings, *outcome.warnings, *polish_warnings],
             error_code=error_code,
             error_message=ERRORS[error_code].words if error_code else "",
             engine_seconds=spent,
@@ -97,7 +118,15 @@ def _finish(row: Transcription) -> None:
             return
         # There are none yet: a retry deletes those of the time before.
         Segment.objects.bulk_create(
-            segments_of(row, chunks, script=settings.CHINESE_SCRIPT), batch_size=500
+            [
+                Segment(
+                    transcription=row,
+                    index=index,
+                    **{part.name: getattr(segment, part.name) for part in fields(segment)},
+                )
+                for index, segment in enumerate(transcript.segments)
+            ],
+            batch_size=500,
         )
     work_file(row.pk).unlink(missing_ok=True)
     logger.info(
@@ -106,7 +135,7 @@ def _finish(row: Transcription) -> None:
         status,
         row.duration_seconds or 0.0,
         spent,
-        len(outcome.text),
+        len(transcript.text),
     )
 
 
@@ -126,8 +155,8 @@ def _send_back_mixed(row: Transcription, chunks: Sequence[Chunk]) -> bool:
     return True
 
 
-def outcome_of(chunks: Sequence[Chunk], *, script: Script) -> Outcome:
-    """Return the text of a recording's chunks, given in their order, and what to say of it."""
+def outcome_of(chunks: Sequence[Chunk]) -> Outcome:
+    """Return what is to be said of the text of a recording's chunks, given in their order."""
     done = [chunk for chunk in chunks if chunk.state == State.DONE]
     failed = [chunk for chunk in chunks if chunk.state == State.FAILED]
     spoken = [chunk for chunk in done if chunk.text]
@@ -140,46 +169,32 @@ def outcome_of(chunks: Sequence[Chunk], *, script: Script) -> Outcome:
         warnings.append("text_cut_off")
     if any(chunk.finish_reason == "repetition" for chunk in done):
         warnings.append("repetition")
-    language = dominant_language([(chunk.language, chunk.duration_seconds) for chunk in spoken])
     return Outcome(
-        text=join(
-            [
-                Piece(
-                    text=convert(chunk.text, script, language=chunk.language),
-                    language=chunk.language,
-                )
-                for chunk in spoken
-            ]
+        languages=tuple(
+            language_shares([(chunk.language, chunk.duration_seconds) for chunk in spoken])
         ),
-        language=language or "",
         warnings=tuple(warnings),
         failed=bool(failed) and not done,
     )
 
 
-def segments_of(row: Transcription, chunks: Sequence[Chunk], *, script: Script) -> list[Segment]:
-    """Return the unsaved segments of a recording, numbered from 0."""
-    found: list[Segment] = []
-    for chunk in chunks:
-        for raw in chunk.segments if chunk.state == State.DONE else []:
-            found.append(
-                Segment(
-                    transcription=row,
-                    index=len(found),
-                    start_seconds=raw["start"],
-                    end_seconds=raw["end"],
-                    text=convert(raw["text"], script, language=chunk.language),
-                    language=chunk.language,
-                    words=_words(raw, chunk.language, script),
-                    avg_logprob=raw.get("avg_logprob"),
-                    no_speech_probability=raw.get("no_speech_probability"),
-                )
-            )
-    return found
-
-
-def _words(raw: dict[str, Any], language: str, script: Script) -> list[dict[str, Any]] | None:
-    return [
-        {**word, "word": convert(word["word"], script, language=language)}
-        for word in raw.get("words") or []
-    ] or None
+def _written(row: Transcription, chunks: Sequence[Chunk]) -> tuple[Transcript, list[str]]:
+    """Return the text and segments as the recording wants them written, and a warning if not."""
+    write = partial(
+        transcript_of,
+        [chunk for chunk in chunks if chunk.state == State.DONE],
+        script=settings.CHINESE_SCRIPT,
+        # What was cancelled has no end.
+        complete=row.status != Status.CANCELLED,
+    )
+    if row.polish != Transcription.Polish.MODEL:
+        return write(polish=row.polish), []
+    try:
+        punctuate = partial(
+            punctuation_model(), deadline_seconds=time.monotonic() + MODEL_LIMIT_SECONDS
+        )
+        return write(polish=row.polish, punctuate=punctuate), []
+    except PunctuationModelError:
+        # The text is more than its marks: it is not held back for them.
+        logger.exception("%s is polished by the rules alone.", row.pk)
+        return write(polish=Transcription.Polish.RULES), ["polished_by_rules"]

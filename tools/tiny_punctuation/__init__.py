@@ -1,0 +1,1 @@
+"""Makes the tiny punctuation model in ``tests/punctuation``; see ``make``."""
