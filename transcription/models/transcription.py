@@ -83,7 +83,8 @@ class Transcription(LeasedWork):
     error_code = models.CharField(max_length=50, blank=True, default="", editable=False)
     error_message = models.TextField(blank=True, default="", editable=False)
     warnings = models.JSONField(default=list, blank=True, editable=False)
-    """Stable codes: no_speech, partial_audio, partial_text."""
+    """Stable codes: no_speech, partial_audio, partial_text, text_cut_off, repetition, no_words,
+    polished_by_rules."""
     speech_seconds = models.FloatField(null=True, default=None, editable=False)
     """Summed duration of all chunks; null until the recording is split."""
     processed_seconds = models.FloatField(default=0.0, editable=False)

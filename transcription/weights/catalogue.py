@@ -12,7 +12,7 @@ from typing import Any
 #: The catalogue that comes with the project.
 CATALOGUE_PATH = Path(__file__).resolve().parents[2] / "models_weights" / "catalogue.toml"
 
-ROLES = ("recogniser", "aligner")
+ROLES = ("recogniser", "aligner", "punctuation")
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*\Z")
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
@@ -79,7 +79,7 @@ class ModelEntry:
     huggingface: HubEntry | None
     modelscope: HubEntry | None
     #: "recogniser": it writes text, and can be entered as a model. "aligner": it gives the
-    #: recognisers of its engine the times of words.
+    #: recognisers of its engine the times of words. "punctuation": it adds marks to their text.
     role: str = "recogniser"
 
     @property

@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
 from transcription.engines.qwen3.languages import LANGUAGE_NAMES
+from transcription.management.commands.fetch_model import what_next
 from transcription.services.models import Entered, enter_model
 from transcription.weights.catalogue import (
     CATALOGUE_PATH,
@@ -43,8 +44,8 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         if entry.role != "recogniser":
             raise CommandError(
-                f"{entry.name} writes no text, so it is not entered as a model: Qwen3-ASR uses it "
-                "for the times of words."
+                f"{entry.name} writes no text, so it is not entered as a model: "
+                f"{what_next(entry, None)}"
             )
         folder = Path(settings.WEIGHTS_DIR, weights or entry.name)
         require_whole(entry, folder)

@@ -116,6 +116,8 @@ def what_next(entry: ModelEntry, elsewhere: Path | None) -> str:
     """What the operator does next; ``elsewhere``: the folder, where it is not the usual one."""
     if entry.role == "aligner":
         return "Qwen3-ASR uses it for the times of words: there is nothing to enter."
+    if entry.role == "punctuation":
+        return "To use it for every text: ASR_POLISH=model; for one: send polish=model."
     if entry.name == EMBEDDED_MODEL and elsewhere is None:
         return "The first start of the service enters it by itself."
     weights = "" if elsewhere is None else f" --weights {shlex.quote(str(elsewhere.resolve()))}"
