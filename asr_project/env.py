@@ -173,6 +173,7 @@ def sqlite_settings(path: Path) -> dict[str, Any]:
 
     IMMEDIATE: with the default half of the concurrent uploads fail with "database is locked".
     WAL: readers never wait for a writer. FULL: what was acknowledged survives a power cut.
+    secure_delete: what is deleted is overwritten, not only forgotten.
     """
     return {
         "ENGINE": "django.db.backends.sqlite3",
@@ -180,7 +181,8 @@ def sqlite_settings(path: Path) -> dict[str, Any]:
         "OPTIONS": {
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
+            "PRAGMA secure_delete=ON;",
         },
         # A file for the tests too: several threads and processes work on it.
         "TEST": {"NAME": path.with_name(f"test-{path.name}")},

@@ -8,7 +8,8 @@ from django.db import models
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
-#: Rows that a list counts; nobody pages further, and counting a million takes seconds.
+#: Rows that a list counts; nobody pages further, and counting a million takes seconds. Of more
+#: the list says that they are more (``templates/admin/transcription/pagination.html``).
 COUNT_LIMIT = 10_000
 
 
@@ -16,11 +17,20 @@ class CappedPaginator(Paginator):
     """Counts no further than ``COUNT_LIMIT``: there the pages end. Filters reach the rest."""
 
     @cached_property
-    def count(self) -> int:
+    def _seen(self) -> int:
         rows = self.object_list
         if not isinstance(rows, models.QuerySet):
             return len(rows)
-        return rows.order_by()[:COUNT_LIMIT].count()
+        return rows.order_by()[: COUNT_LIMIT + 1].count()
+
+    @cached_property
+    def count(self) -> int:
+        return min(self._seen, COUNT_LIMIT) if self.is_capped else self._seen
+
+    @property
+    def is_capped(self) -> bool:
+        """Whether there are more rows than it counts."""
+        return isinstance(self.object_list, models.QuerySet) and self._seen > COUNT_LIMIT
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):

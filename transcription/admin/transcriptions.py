@@ -9,16 +9,27 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.text import Truncator
+from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from transcription.admin.common import CappedPaginator
+from transcription.admin.transcription_filters import (
+    CreatedFilter,
+    LanguageFilter,
+    ModelFilter,
+    StatusFilter,
+)
 from transcription.models import Transcription
-from transcription.services import change
+from transcription.services import change, search
 from transcription.services.errors import ServiceError
 
 #: Not needed by the list, and possibly megabytes.
 HEAVY_FIELDS = ("text", "prompt")
+#: Longer ones would push the columns behind them out of a window of 1280 pixels.
+NAME_CHARACTERS = 40
 
 
 @admin.register(Transcription)
@@ -31,21 +42,24 @@ class TranscriptionAdmin(admin.ModelAdmin):
 
     list_display = (
         "name",
-        "status",
-        "progress_percent",
-        "language",
+        "state_of_work",
+        "created",
         "duration",
-        "model_name",
+        "language",
+        "model_used",
         "owner",
-        "created_at",
     )
-    list_filter = ("status", "model", "created_at")
+    list_filter = (StatusFilter, CreatedFilter, ModelFilter, LanguageFilter)
     list_select_related = ("owner",)
     list_per_page = 50
     show_full_result_count = False
     paginator = CappedPaginator
-    search_fields = ("title", "file_name")
-    search_help_text = "Part of the title or the file's name, or a whole id."
+    # Not looked at but for the box to be there: the search has an index of its own.
+    search_fields = ("title",)
+    search_help_text = _(
+        "Words of the text, the title or the file's name; words in quotation marks stand together. "
+        "Or a whole id. The newest %(most)s are found: a span of time reaches older ones."
+    ) % {"most": f"{search.MOST_HITS:,}"}
     actions = ("retry", "cancel")
     fieldsets = (
         (None, {"fields": ("title", "id", "owner", "request_id")}),
@@ -83,7 +97,7 @@ class TranscriptionAdmin(admin.ModelAdmin):
         self, request: HttpRequest, obj: Transcription | None = None
     ) -> list[str]:
         fields: list[str] = []
-        for _, options in self.fieldsets or ():
+        for _title, options in self.fieldsets or ():
             for name in options["fields"]:
                 fields.extend([name] if isinstance(name, str) else name)
         return [name for name in fields if name != "title"]
@@ -101,8 +115,11 @@ class TranscriptionAdmin(admin.ModelAdmin):
         try:
             return queryset.filter(pk=uuid.UUID(search_term.strip())), False
         except ValueError:
-            # Not an id, so a part of a name.
-            return super().get_search_results(request, queryset, search_term)
+            pass  # not an id, so words
+        if not search_term.strip():
+            return queryset, False
+        since, until = CreatedFilter.bounds(request.GET)
+        return queryset.filter(pk__in=search.find(search_term, since=since, until=until)), False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -110,9 +127,25 @@ class TranscriptionAdmin(admin.ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Transcription | None = None) -> bool:
         return False
 
-    @admin.display(description="name")
+    @admin.display(description=_("name"))
     def name(self, row: Transcription) -> str:
-        return str(row)
+        return Truncator(str(row)).chars(NAME_CHARACTERS)
+
+    @admin.display(description=_("status"), ordering="status")
+    def state_of_work(self, row: Transcription) -> str:
+        status = row.get_status_display()
+        return f"{status} {row.progress:.0%}" if row.status == row.Status.PROCESSING else status
+
+    @admin.display(description=_("created"), ordering="created_at")
+    def created(self, row: Transcription) -> str:
+        return format_html(
+            '<span style="white-space: nowrap">{}</span>',
+            timezone.localtime(row.created_at).strftime("%Y-%m-%d %H:%M"),
+        )
+
+    @admin.display(description=_("model"), ordering="model_name", empty_value="–")
+    def model_used(self, row: Transcription) -> str | None:
+        return Truncator(row.model_name).chars(NAME_CHARACTERS // 2) if row.model_name else None
 
     @admin.display(description="progress")
     def progress_percent(self, row: Transcription) -> str:

@@ -13,6 +13,7 @@ from rest_framework.reverse import reverse
 
 from transcription.api.intake import SubmissionSerializer, accept
 from transcription.api.partial import content_of
+from transcription.api.search import searched
 from transcription.api.transcribe import error_message
 from transcription.models import ApiToken, Transcription
 
@@ -116,7 +117,7 @@ class TranscriptionViewSet(
             # A stranger's transcription is not there: 404, not 403.
             rows = rows.filter(owner_id=self.request.user.pk)
         if self.action == "list":
-            rows = rows.defer("text", "prompt")
+            rows = searched(rows.defer("text", "prompt"), self.request)
         return rows
 
     def get_serializer_class(self) -> type[serializers.BaseSerializer[Any]]:

@@ -2,6 +2,7 @@
 
 from transcription.models.chunk import Chunk
 from transcription.models.leases import Lease, LeasedWork
+from transcription.models.search_text import SearchText
 from transcription.models.segment import Segment
 from transcription.models.speech_model import SpeechModel
 from transcription.models.token import ApiToken
@@ -13,6 +14,7 @@ __all__ = [
     "Chunk",
     "Lease",
     "LeasedWork",
+    "SearchText",
     "Segment",
     "SpeechModel",
     "Transcription",

@@ -120,6 +120,17 @@ class Transcription(LeasedWork):
                 condition=Q(status__in=["queued", "processing"]),
                 name="transcription_active",
             ),
+            # What a list may be narrowed to, each in the order of the lists.
+            *(
+                models.Index(fields=[*fields, "-created_at", "-id"], name=f"transcription_{name}")
+                for name, fields in (
+                    ("by_status", ["status"]),
+                    ("by_language", ["language"]),
+                    ("by_model", ["model_name"]),
+                    ("owner_status", ["owner", "status"]),
+                    ("owner_language", ["owner", "language"]),
+                )
+            ),
         ]
 
     def __str__(self) -> str:

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from transcription.models import Chunk, LeasedWork, Transcription
-from transcription.services import bell
+from transcription.services import bell, search
 from transcription.services.errors import ServiceError
 
 logger = logging.getLogger(__name__)
@@ -81,6 +81,7 @@ def retry(row: Transcription) -> None:
                 transcription=row.pk, state__in=[State.FAILED, State.CANCELLED]
             ).update(attempts=0, last_error="")
             row.segments.all().delete()
+            search.remember(row.pk)
             bell.wake(bell.CHORES)
             bell.wake(bell.ENGINE)
     row.refresh_from_db()

@@ -16,7 +16,7 @@ from django.utils import timezone
 from transcription.audio.sniff import sniff
 from transcription.models import SpeechModel, Transcription
 from transcription.punctuation.files import PunctuationModelError, find_files
-from transcription.services import bell
+from transcription.services import bell, search
 from transcription.services.errors import ServiceError
 from transcription.services.routing import choose, enabled_candidates
 from transcription.text.languages import UnknownLanguage, normalise_code
@@ -94,6 +94,7 @@ def submit(
     try:
         with transaction.atomic():
             row.save(force_insert=True)
+            search.remember(row.pk)
             bell.wake(bell.CHORES)
             # Its worker gets up while the file is being decoded.
             bell.wake(bell.ENGINE)

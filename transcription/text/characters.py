@@ -31,12 +31,14 @@ _HAN_AND_KANA_RANGES = (
 )
 
 
-def _any_of(ranges: tuple[tuple[int, int], ...]) -> re.Pattern[str]:
-    return re.compile("[" + "".join(f"{chr(first)}-{chr(last)}" for first, last in ranges) + "]")
+def _class_of(ranges: tuple[tuple[int, int], ...]) -> str:
+    return "".join(f"{chr(first)}-{chr(last)}" for first, last in ranges)
 
 
-_HAN_OR_KANA = _any_of(_HAN_AND_KANA_RANGES)
-_UNSPACED = _any_of(_OTHER_UNSPACED_RANGES + _HAN_AND_KANA_RANGES)
+#: What stands between the brackets of a regular expression for one character of such a script.
+UNSPACED_CLASS = _class_of(_OTHER_UNSPACED_RANGES + _HAN_AND_KANA_RANGES)
+_HAN_OR_KANA = re.compile(f"[{_class_of(_HAN_AND_KANA_RANGES)}]")
+_UNSPACED = re.compile(f"[{UNSPACED_CLASS}]")
 
 
 def is_unspaced_script(character: str) -> bool:

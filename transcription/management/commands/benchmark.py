@@ -12,6 +12,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from transcription.management.benchmarks import (
+    api,
     long_recording,
     service_cost,
     throughput,
@@ -19,18 +20,23 @@ from transcription.management.benchmarks import (
 )
 from transcription.management.benchmarks.common import Report, recordings_in
 
-PARTS = ("web", "cost", "throughput", "long")
+PARTS = ("web", "cost", "throughput", "long", "api")
+#: They take their time, so only when they are named.
+LONG_PARTS = frozenset({"long", "api"})
 
 
 class Command(BaseCommand):
     help = (
         "Measure the service on this machine: its web process, what it adds to the engine's time, "
-        "many files at once against the bare library, a recording of hours. Speeds are compared "
+        "many files at once against the bare library, a recording of hours, the pages over a "
+        "million transcriptions. Speeds are compared "
         "within one run, since a machine is not always equally fast."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("parts", nargs="*", help=f"Any of {', '.join(PARTS)}; all but long.")
+        parser.add_argument(
+            "parts", nargs="*", help=f"Any of {', '.join(PARTS)}; all but long and api."
+        )
         parser.add_argument("--engine", default="whisper", choices=["whisper", "fake"])
         parser.add_argument("--weights", default="whisper-base", help="Directory of the weights.")
         parser.add_argument(
@@ -49,10 +55,19 @@ class Command(BaseCommand):
         parser.add_argument(
             "--speech-share", type=float, default=1.0, help="Of the long recording, 0 to 1."
         )
+        parser.add_argument(
+            "--rows", type=int, default=api.ROWS, help="Transcriptions that the pages are over."
+        )
+        parser.add_argument(
+            "--database-url",
+            default="",
+            help="Of a PostgreSQL server for the pages, postgresql://USER:PASSWORD@HOST:PORT/NAME; "
+            "a database is made there and dropped. By default a SQLite file.",
+        )
         parser.add_argument("--json", type=Path, help="Write the figures to this file, too.")
 
     def handle(self, *args: Any, **given: Any) -> None:
-        parts = given["parts"] or [part for part in PARTS if part != "long"]
+        parts = given["parts"] or [part for part in PARTS if part not in LONG_PARTS]
         unknown = set(parts) - set(PARTS)
         if unknown:
             raise CommandError(f"There is no {', '.join(sorted(unknown))}; there is {PARTS}.")
@@ -81,6 +96,8 @@ class Command(BaseCommand):
                         threads=given["threads"],
                         rounds=given["rounds"],
                     )
+                case "api":
+                    figures = api.measure(rows=given["rows"], database_url=given["database_url"])
                 case _:
                     figures = long_recording.measure(
                         engine=engine,
