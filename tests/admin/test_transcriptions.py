@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from transcription.admin import common
 from transcription.models import Chunk, SpeechModel, Transcription
+from transcription.services import search
 
 Status = Transcription.Status
 LIST = "/admin/transcription/transcription/"
@@ -49,7 +52,7 @@ def test_a_list_of_many_costs_as_few_queries_as_one_of_few(
             owner=User.objects.create_user(f"user{number}"), model=model, text="long"
         )
 
-    # Session, user, count, the rows, models to filter by.
+    # Session, user, count, the rows, models and languages to filter by.
     with django_assert_max_num_queries(6) as queries:
         page = staff.get(LIST).content.decode()
 
@@ -84,9 +87,10 @@ def test_a_row_shows_how_far_it_is(staff: Client) -> None:
         assert shown in page
 
 
-def test_the_search_finds_parts_of_names_and_whole_ids(staff: Client) -> None:
+def test_the_search_finds_words_of_names_and_whole_ids(staff: Client) -> None:
     row = Transcription.objects.create(file_name="Budget meeting.mp3")
-    Transcription.objects.create(file_name="lecture.mp3")
+    for one in (row, Transcription.objects.create(file_name="lecture.mp3")):
+        search.remember(one.pk)
 
     def found(words: str) -> list[str]:
         return [str(one.pk) for one in staff.get(LIST, {"q": words}).context["cl"].result_list]
@@ -176,3 +180,99 @@ def test_the_chunks_of_one_are_a_click_away_and_only_to_be_looked_at(staff: Clie
     assert "elsewhere" not in shown
     assert staff.get(f"/admin/transcription/chunk/{chunk.pk}/change/").status_code == 200
     assert staff.post(f"/admin/transcription/chunk/{chunk.pk}/change/").status_code == 403
+
+
+def shown(staff: Client, **query: str) -> list[str]:
+    return [str(row) for row in staff.get(LIST, query).context["cl"].result_list]
+
+
+def created(title: str, days_ago: float, **fields: Any) -> Transcription:
+    row = Transcription.objects.create(title=title, **fields)
+    Transcription.objects.filter(pk=row.pk).update(
+        created_at=timezone.now() - timedelta(days=days_ago)
+    )
+    search.remember(row.pk)
+    return row
+
+
+def test_the_search_looks_into_the_text(staff: Client) -> None:
+    created("talk", 0, text="今天讨论年度预算")
+    created("other", 0, text="病历")
+    assert shown(staff, q="预算") == shown(staff, q='"年度 预算"') == ["talk"]
+    assert shown(staff, q="天讨") == ["talk"]
+    assert shown(staff, q="?!") == []
+    assert sorted(shown(staff, q=" ")) == ["other", "talk"]
+
+
+def test_a_span_of_days_bounds_the_list_and_the_search(
+    staff: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search.find, "__kwdefaults__", {**search.find.__kwdefaults__, "limit": 1})
+    for days in (40, 10, 0):
+        created(f"{days} days", days, text="预算")
+    today = timezone.localdate()
+    week = str(today - timedelta(days=7))
+
+    assert shown(staff, created_from=str(today)) == ["0 days"]
+    assert shown(staff, created_from=str(today - timedelta(days=30))) == ["0 days", "10 days"]
+    assert shown(staff, created_to=week) == ["10 days", "40 days"]
+    assert shown(staff, created_from=week, created_to=week) == []
+    # Of two hits in the span the search gives the newest, not the newest of all.
+    assert shown(staff, q="预算", created_to=week) == ["10 days"]
+
+
+@pytest.mark.parametrize("day", ["nonsense", "2026-02-30", "9999-12-31", "0001-01-01", "\0"])
+def test_a_day_that_is_none_bounds_nothing_and_breaks_nothing(staff: Client, day: str) -> None:
+    assert staff.get(LIST, {"created_from": day, "created_to": day}).status_code == 200
+
+
+def test_the_form_of_the_span_keeps_what_else_the_list_is_narrowed_by(staff: Client) -> None:
+    page = staff.get(LIST, {"status__exact": "failed", "created_from": "2026-01-02"})
+    html = page.content.decode()
+    assert '<input type="hidden" name="status__exact" value="failed">' in html
+    assert 'name="created_from" value="2026-01-02"' in html
+
+
+def test_the_list_is_narrowed_by_status_model_and_the_languages_that_occur(staff: Client) -> None:
+    SpeechModel.objects.create(name="whisper-base", engine="whisper")
+    created("a", 2, status=Status.FAILED, language="zh", model_name="whisper-base")
+    created("b", 1, status=Status.COMPLETED, language="fr", model_name="gone")
+    created("c", 0, status=Status.COMPLETED)
+
+    assert shown(staff, status__exact="failed") == ["a"]
+    assert shown(staff, model="whisper-base") == ["a"]
+    assert shown(staff, language="fr") == ["b"]
+    html = staff.get(LIST).content.decode()
+    assert "?language=fr" in html
+    assert "French" in html
+    assert "?language=de" not in html
+
+
+def test_a_list_that_is_longer_than_it_counts_says_so(
+    staff: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(common, "COUNT_LIMIT", 60)
+    Transcription.objects.bulk_create([Transcription() for _ in range(60)])
+    assert "more than" not in staff.get(LIST).content.decode()
+    Transcription.objects.create()
+    assert "more than 60" in " ".join(staff.get(LIST).content.decode().split())
+
+
+def test_a_new_title_is_found(staff: Client) -> None:
+    row = created("old", 0)
+    staff.post(page_of(row), {"title": "Budget"})
+    assert shown(staff, q="budget") == ["Budget"]
+    assert shown(staff, q="old") == []
+
+
+def test_a_long_name_does_not_push_the_other_columns_out(staff: Client) -> None:
+    Transcription.objects.create(file_name="a" * 200)
+    html = staff.get(LIST).content.decode()
+    # The box to choose the row by is named in full, for those who cannot see it.
+    assert f">{'a' * 39}…</a>" in html
+
+
+def test_it_is_ordered_by_nothing_that_has_no_index(staff: Client) -> None:
+    Transcription.objects.create()
+    html = staff.get(LIST).content.decode()
+    assert html.count('class="sortable') == html.count("sortable column-created") == 1

@@ -15,7 +15,7 @@ from transcription.text.terms import MAX_QUERY_TERMS, indexed, parse, terms_of
         ("Hello, World", ["hello", "world"]),
         ("今天天气", ["今天", "天天", "天气"]),
         ("今天，天气", ["今天", "天气"]),
-        ("我 用Python写", ["我", "用", "python", "写"]),
+        ("我 用Python写", ["我用", "python", "写"]),
         ("ＡＢＣ１２", ["abc12"]),
         ("Café naïve ёлка", ["cafe", "naive", "елка"]),
         ("İstanbul", ["istanbul"]),
@@ -24,7 +24,7 @@ from transcription.text.terms import MAX_QUERY_TERMS, indexed, parse, terms_of
             "コンピューター・ゲーム",
             ["コン", "ンピ", "ピュ", "ュー", "ータ", "ター", "ゲー", "ーム"],
         ),
-        ("か が", ["か", "が"]),
+        ("かき\nがぎ", ["かき", "きが", "がぎ"]),
         ("사람", ["사람"]),
         ("हिन्दी।", ["हिन्दी"]),
         ("meeting_2024-05.mp3", ["meeting", "2024", "05", "mp3"]),
@@ -37,7 +37,11 @@ def test_words_are_folded_and_unspaced_scripts_cut_into_pairs(text: str, terms: 
 
 
 def test_an_index_keeps_the_terms_and_behind_a_border_the_single_characters() -> None:
-    assert indexed("天气 ok 天") == "天气 ok 天 @@ 天 气"
+    assert indexed("天气 ok", "天") == "天气 ok 天 @@ 天 气"
+
+
+def test_no_word_goes_over_from_a_title_into_the_text() -> None:
+    assert indexed("天", "气") == "天 气 @@ 天 气"
 
 
 @pytest.mark.parametrize(
@@ -46,7 +50,7 @@ def test_an_index_keeps_the_terms_and_behind_a_border_the_single_characters() ->
         ("语音识别", [("语音", "音识", "识别")]),
         ("budget 预算", [("budget",), ("预算",)]),
         ('"the budget" now', [("the", "budget"), ("now",)]),
-        ("“年度 预算”", [("年度", "预算")]),
+        ("“年度 预算”", [("年度", "度预", "预算")]),
         ("GPT-4o", [("gpt", "4o")]),
         ("我", [("我",)]),
         # In a text it most often is a part of pairs: it has no neighbours of its own.

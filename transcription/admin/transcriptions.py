@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from typing import Any
 
 from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
@@ -52,6 +54,8 @@ class TranscriptionAdmin(admin.ModelAdmin):
     list_filter = (StatusFilter, CreatedFilter, ModelFilter, LanguageFilter)
     list_select_related = ("owner",)
     list_per_page = 50
+    # Whatever else it was ordered by, all rows would be read and sorted for one page.
+    sortable_by = ("created",)
     show_full_result_count = False
     paginator = CappedPaginator
     # Not looked at but for the box to be there: the search has an index of its own.
@@ -121,6 +125,12 @@ class TranscriptionAdmin(admin.ModelAdmin):
         since, until = CreatedFilter.bounds(request.GET)
         return queryset.filter(pk__in=search.find(search_term, since=since, until=until)), False
 
+    def save_model(self, request: HttpRequest, obj: Transcription, form: Any, change: bool) -> None:
+        with transaction.atomic():
+            # The title alone: a worker may have written the rest meanwhile.
+            obj.save(update_fields=["title"])
+            search.remember(obj.pk)
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
@@ -131,7 +141,7 @@ class TranscriptionAdmin(admin.ModelAdmin):
     def name(self, row: Transcription) -> str:
         return Truncator(str(row)).chars(NAME_CHARACTERS)
 
-    @admin.display(description=_("status"), ordering="status")
+    @admin.display(description=_("status"))
     def state_of_work(self, row: Transcription) -> str:
         status = row.get_status_display()
         return f"{status} {row.progress:.0%}" if row.status == row.Status.PROCESSING else status
@@ -143,7 +153,7 @@ class TranscriptionAdmin(admin.ModelAdmin):
             timezone.localtime(row.created_at).strftime("%Y-%m-%d %H:%M"),
         )
 
-    @admin.display(description=_("model"), ordering="model_name", empty_value="–")
+    @admin.display(description=_("model"), empty_value="–")
     def model_used(self, row: Transcription) -> str | None:
         return Truncator(row.model_name).chars(NAME_CHARACTERS // 2) if row.model_name else None
 
@@ -151,7 +161,7 @@ class TranscriptionAdmin(admin.ModelAdmin):
     def progress_percent(self, row: Transcription) -> str:
         return f"{row.progress:.0%}"
 
-    @admin.display(description="duration", ordering="duration_seconds", empty_value="–")
+    @admin.display(description="duration", empty_value="–")
     def duration(self, row: Transcription) -> str | None:
         if row.duration_seconds is None:
             return None

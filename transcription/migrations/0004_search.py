@@ -56,7 +56,7 @@ def fill(apps, schema_editor):
     )
     for row in rows.iterator(chunk_size=500):
         number = max(number + 1, int(row.created_at.timestamp() * 1000))
-        words = indexed(f"{row.title}\n{row.file_name}\n{row.text}")
+        words = indexed(row.title, row.file_name, row.text)
         batch.append(
             SearchText(
                 number=number, transcription=row, words=f"@{row.owner_id or 0} {words}"

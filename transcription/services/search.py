@@ -19,7 +19,7 @@ from transcription.text.terms import Query, indexed, parse
 logger = logging.getLogger(__name__)
 
 #: A search finds the newest so many; a span of time or more words reach the others.
-MOST_HITS = 2_000
+MOST_HITS = 1_000
 #: On PostgreSQL the words of a phrase are looked up, then the newest so many texts that have
 #: them all are looked at: their order is not in the index.
 MOST_TEXTS_LOOKED_AT = 20_000
@@ -74,7 +74,7 @@ def remember(pk: uuid.UUID) -> None:
 
 def words_of(row: Transcription) -> str:
     """Return ``SearchText.words`` of a transcription."""
-    return f"{_owner_term(row.owner_id)} " + indexed(f"{row.title}\n{row.file_name}\n{row.text}")
+    return f"{_owner_term(row.owner_id)} " + indexed(row.title, row.file_name, row.text)
 
 
 def rebuild() -> Iterator[int]:

@@ -31,6 +31,8 @@ _STRETCH = re.compile(
     rf"([{UNSPACED_CLASS}]+)|((?:[^\W_{UNSPACED_CLASS}\u0964\u0965]|[\u0900-\u0963\u0966-\u0dff])+)"
 )
 _ASCII_WORD = re.compile("[a-z0-9]+")
+#: A blank where none belongs: before a new line, or between words that somebody set apart.
+_GAP = re.compile(rf"(?<=[{UNSPACED_CLASS}])\s+(?=[{UNSPACED_CLASS}])")
 #: Signs of those scripts that are no part of a word.
 _UNSPACED_MARKS = re.compile(
     "[\u0e2f\u0e46\u0e4f\u0e5a\u0e5b\u0f0b-\u0f14\u104a-\u104f\u17d4-\u17da\u30a0\u30fb]"
@@ -58,7 +60,7 @@ def fold(text: str) -> str:
     if text.isascii():
         return text.lower()
     level = unicodedata.normalize("NFKD", text.casefold()).casefold()
-    return unicodedata.normalize("NFC", _ACCENTS.sub("", level))
+    return _GAP.sub("", unicodedata.normalize("NFC", _ACCENTS.sub("", level)))
 
 
 def terms_of(text: str) -> list[str]:
@@ -66,12 +68,12 @@ def terms_of(text: str) -> list[str]:
     return list(_terms(fold(text)))
 
 
-def indexed(text: str) -> str:
-    """Return what an index keeps of a text: its terms, the border, its single characters.
+def indexed(*texts: str) -> str:
+    """Return what an index keeps of texts: their terms, the border, their single characters.
 
     Terms are separated by one blank and made of anything but blanks and signs of ASCII.
     """
-    folded = fold(text)
+    folded = fold(" | ".join(texts))
     singles = dict.fromkeys(
         character
         for stretch, _word in _STRETCH.findall(folded)

@@ -139,7 +139,7 @@ def _recorded(chance: random.Random) -> Recorded:
         title=title,
         file_name=f"{file_name}.wav",
         text=text,
-        words=indexed(f"{title}\n{file_name}.wav\n{text}"),
+        words=indexed(title, f"{file_name}.wav", text),
     )
 
 
