@@ -47,7 +47,7 @@ class CreatedFilter(admin.ListFilter):
     def has_output(self) -> bool:
         return True
 
-    def expected_parameters(self) -> list[str]:
+    def expected_parameters(self) -> list[str | None]:
         return [FROM, TO]
 
     def queryset(
@@ -60,7 +60,7 @@ class CreatedFilter(admin.ListFilter):
             queryset = queryset.filter(created_at__lt=until)
         return queryset
 
-    def choices(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:  # type: ignore[override]
+    def choices(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:
         today = timezone.localdate()
         chosen = {name: _day(self.used_parameters.get(name)) for name in (FROM, TO)}
         for words, first in (
@@ -154,9 +154,9 @@ def languages_in_use() -> list[str]:
         return [code for [code] in cursor.fetchall()]
 
 
-def _day(value: str | None) -> date | None:
+def _day(value: object) -> date | None:
     try:
-        return parse_date(value or "")
+        return parse_date(str(value or ""))
     except ValueError:
         return None  # well-formed, as 2026-02-30, and no day for all that
 

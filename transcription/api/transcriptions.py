@@ -112,7 +112,7 @@ class TranscriptionViewSet(
     takes_files = True
 
     def get_queryset(self) -> QuerySet[Transcription]:
-        rows = Transcription.objects.select_related("owner")
+        rows: QuerySet[Transcription] = Transcription.objects.select_related("owner")
         if not self.request.user.is_staff:
             # A stranger's transcription is not there: 404, not 403.
             rows = rows.filter(owner_id=self.request.user.pk)
