@@ -258,6 +258,19 @@ def test_a_list_that_is_longer_than_it_counts_says_so(
     assert "more than 60" in " ".join(staff.get(LIST).content.decode().split())
 
 
+def test_filters_are_not_counted(staff: Client, django_assert_max_num_queries: Any) -> None:
+    with django_assert_max_num_queries(6):
+        html = staff.get(LIST, {"_facets": "True"}).content.decode()
+    assert "Show counts" not in html
+
+
+def test_a_way_back_to_the_whole_list_is_shown_where_it_is_narrowed(staff: Client) -> None:
+    created("talk", 0)
+    assert "Show all" not in staff.get(LIST).content.decode()
+    assert "Show all" in staff.get(LIST, {"q": "talk"}).content.decode()
+    assert "Show all" in staff.get(LIST, {"status__exact": "queued"}).content.decode()
+
+
 def test_a_new_title_is_found(staff: Client) -> None:
     row = created("old", 0)
     staff.post(page_of(row), {"title": "Budget"})

@@ -47,7 +47,7 @@ class TranscriptionAdmin(admin.ModelAdmin):
         "state_of_work",
         "created",
         "duration",
-        "language",
+        "language_code",
         "model_used",
         "owner",
     )
@@ -57,6 +57,8 @@ class TranscriptionAdmin(admin.ModelAdmin):
     # Whatever else it was ordered by, all rows would be read and sorted for one page.
     sortable_by = ("created",)
     show_full_result_count = False
+    # They would count all rows again for every choice of every filter.
+    show_facets = admin.ShowFacets.NEVER
     paginator = CappedPaginator
     # Not looked at but for the box to be there: the search has an index of its own.
     search_fields = ("title",)
@@ -153,6 +155,10 @@ class TranscriptionAdmin(admin.ModelAdmin):
             timezone.localtime(row.created_at).strftime("%Y-%m-%d %H:%M"),
         )
 
+    @admin.display(description=_("lang."), empty_value="–")
+    def language_code(self, row: Transcription) -> str | None:
+        return row.language or None
+
     @admin.display(description=_("model"), empty_value="–")
     def model_used(self, row: Transcription) -> str | None:
         return Truncator(row.model_name).chars(NAME_CHARACTERS // 2) if row.model_name else None
@@ -161,7 +167,7 @@ class TranscriptionAdmin(admin.ModelAdmin):
     def progress_percent(self, row: Transcription) -> str:
         return f"{row.progress:.0%}"
 
-    @admin.display(description="duration", empty_value="–")
+    @admin.display(description=_("length"), empty_value="–")
     def duration(self, row: Transcription) -> str | None:
         if row.duration_seconds is None:
             return None
