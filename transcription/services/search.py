@@ -23,6 +23,9 @@ MOST_HITS = 1_000
 #: On PostgreSQL the words of a phrase are looked up, then the newest so many texts that have
 #: them all are looked at: their order is not in the index.
 MOST_TEXTS_LOOKED_AT = 20_000
+#: On PostgreSQL the newest so many rows are searched first, then more of them: a word that half of
+#: all texts have is read from a small part of the table, and for a rare one all of it is little.
+WINDOWS = (25_000, 200_000)
 #: Pages of the index that one step of tidying writes: some 2 MB, a fraction of a second.
 TIDY_STEP_PAGES = 500
 REBUILD_BATCH = 500
@@ -189,40 +192,47 @@ def _find_postgresql(
         terms.append(_owner_term(owner_id))
     # Neither blank nor % nor _ is in a term, and there are terms before and behind each.
     patterns = [f"% {' '.join(phrase)} %" for phrase in wanted.phrases if len(phrase) > 1]
+    in_order = " AND ".join(
+        [
+            "(SELECT words FROM transcription_searchtext AS told"
+            " WHERE told.number = newest.number) LIKE %s"
+        ]
+        * len(patterns)
+    )
+    sql = (
+        # Materialised: or the planner walks from the newest on and hopes to meet hits soon.
+        "WITH hit AS MATERIALIZED ("
+        "  SELECT number, transcription_id FROM transcription_searchtext"
+        "  WHERE transcription_terms(words) @> %s AND number BETWEEN %s AND %s"
+        ") SELECT transcription_id FROM ("
+        "  SELECT number, transcription_id FROM hit ORDER BY number DESC LIMIT %s"
+        f") AS newest WHERE {in_order or 'TRUE'} LIMIT %s"
+    )
+    candidates = MOST_TEXTS_LOOKED_AT if patterns else limit
     with transaction.atomic(), connection.cursor() as cursor:
-        # Where half of the table is hit the planner prefers to read all of it, and does not know
-        # that taking the words of a text apart is what costs. Compiling costs more than it saves.
+        # Compiling a query costs more than it saves, and reading the whole table always does.
         cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute("SET LOCAL jit = off")
+        hits: list[uuid.UUID] = []
+        for rows in (*WINDOWS, None):
+            start = low if rows is None else max(low, _number_of_the_newest(rows, high))
+            cursor.execute(sql, [terms, start, high, candidates, *patterns, limit])
+            hits = [pk for [pk] in cursor.fetchall()]
+            if len(hits) >= limit or start == low:
+                break
+        return hits
+
+
+def _number_of_the_newest(rows: int, high: int) -> int:
+    """Return the number from which on there are so many rows; 0: there are not that many."""
+    with connection.cursor() as cursor:
         cursor.execute(
-            # Materialised: or the planner walks from the newest on and hopes to meet hits soon.
-            "WITH hit AS MATERIALIZED ("
-            "  SELECT number, transcription_id FROM transcription_searchtext"
-            "  WHERE string_to_array(words, ' ') @> %s AND number BETWEEN %s AND %s"
-            ") SELECT transcription_id FROM ("
-            "  SELECT number, transcription_id FROM hit ORDER BY number DESC LIMIT %s"
-            ") AS newest WHERE "
-            + " AND ".join(
-                [
-                    "TRUE",
-                    *[
-                        "(SELECT words FROM transcription_searchtext AS told"
-                        " WHERE told.number = newest.number) LIKE %s"
-                    ]
-                    * len(patterns),
-                ]
-            )
-            + " LIMIT %s",
-            [
-                terms,
-                low,
-                high,
-                MOST_TEXTS_LOOKED_AT if patterns else limit,
-                *patterns,
-                limit,
-            ],
+            "SELECT number FROM transcription_searchtext WHERE number <= %s"
+            " ORDER BY number DESC OFFSET %s LIMIT 1",
+            [high, rows],
         )
-        return [pk for [pk] in cursor.fetchall()]
+        row = cursor.fetchone()
+    return int(row[0]) if row else 0
 
 
 # --- both -------------------------------------------------------------------------------------
