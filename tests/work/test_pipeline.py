@@ -11,6 +11,7 @@ from django.utils import timezone
 from tests.work.conftest import wav
 from transcription.engines.fake import FakeEngine
 from transcription.models import Chunk, Lease, SpeechModel, Transcription
+from transcription.services import search
 from transcription.services.change import cancel, retry
 from transcription.services.errors import ServiceError
 from transcription.work.paths import work_file
@@ -38,6 +39,18 @@ def test_a_recording_becomes_text(fake_model, post, work, speech) -> None:
     assert [segment.index for segment in row.segments.all()] == list(range(row.segments.count()))
     assert " ".join(segment.text for segment in row.segments.all()) == row.text
     assert not work_file(row.pk).exists()
+
+
+def test_a_recording_is_found_by_its_name_at_once_and_by_its_words_when_it_is_finished(
+    fake_model, post, work, speech
+) -> None:
+    row = post(speech)
+    name = row.file_name.rpartition(".")[0]
+    assert search.find(name) == [row.pk]
+    assert search.find("fake") == []
+    work()
+    row.refresh_from_db()
+    assert search.find(f'"{row.text}"') == search.find(f"fake {name}") == [row.pk]
 
 
 def test_silence_is_completed_with_empty_text_and_says_so(fake_model, post, work) -> None:
