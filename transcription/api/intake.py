@@ -40,6 +40,10 @@ class SubmissionSerializer(serializers.Serializer[Any]):
         max_length=100,
         help_text="Name of a model; empty or auto: chosen by the service.",
     )
+    words = serializers.BooleanField(
+        default=False,
+        help_text="Whether times of single words are wanted as well.",
+    )
 
 
 def accept(request: Request) -> Transcription:
@@ -67,5 +71,6 @@ def accept(request: Request) -> Transcription:
         language_hint=fields.validated_data.get("language", ""),
         prompt=fields.validated_data.get("prompt", ""),
         requested_model=fields.validated_data.get("model", ""),
+        want_words=fields.validated_data["words"],
         request_id=current_request_id(),
     )

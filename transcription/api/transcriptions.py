@@ -71,6 +71,7 @@ class TranscriptionDetailSerializer(TranscriptionSerializer):
             "language_hint",
             "prompt",
             "requested_model",
+            "want_words",
             "engine_seconds",
         ]
         read_only_fields = fields

@@ -76,6 +76,10 @@ _KINDS = [
     _kind(2009, 413, "no_upload_here", _T(
         "This address takes no file: a request to it may be no larger than {limit}. "
         "Check the path.")),
+    _kind(2031, 422, "words_unavailable", _T(
+        "There are no times of single words: the model '{model}' gives none. Leave out 'words', "
+        "or have the operator fetch the forced aligner (manage.py fetch_model "
+        "qwen3-forced-aligner) and reload the model.")),
     # 3…: the recording
     _kind(3001, 415, "not_audio", _T(
         "The file is not a recording that can be read. "

@@ -47,14 +47,15 @@ def submit(
     language_hint: str = "",
     prompt: str = "",
     requested_model: str = "",
+    want_words: bool = False,
     title: str = "",
     request_id: str = "",
 ) -> Transcription:
     """Take the file over, make its row durable and wake the workers.
 
     When this returns, file and row are on the disk. Raises ``ServiceError`` for what the caller
-    must change (empty_file, unknown_language, unknown_model, prompt_too_long); then the file
-    still lies where it was and belongs to the caller. The content is judged by the decoder, not
+    must change (empty_file, unknown_language, unknown_model, prompt_too_long,
+    words_unavailable); then the file still lies where it was and belongs to the caller. The content is judged by the decoder, not
     here: no code that may break on hostile bytes runs in a web process.
     """
     if upload.size_bytes == 0:
@@ -64,6 +65,8 @@ def submit(
     language = _language(language_hint)
     model_name = _model(requested_model)
     _require_a_model_that_knows(language, model_name)
+    if want_words:
+        _require_a_model_that_gives_words(language, model_name)
 
     guess = sniff(upload.head)
     extension, content_type = (guess.extension, guess.content_type) if guess else UNKNOWN_CONTENT
@@ -84,6 +87,7 @@ def submit(
         language_hint=language,
         prompt=prompt,
         requested_model=model_name,
+        want_words=want_words,
     )
     try:
         with transaction.atomic():
@@ -121,6 +125,14 @@ def _require_a_model_that_knows(language: str, model_name: str) -> None:
     candidates = enabled_candidates()
     if candidates and choose(candidates, requested=model_name, language=language) is None:
         raise ServiceError("unknown_language", value=language)
+
+
+def _require_a_model_that_gives_words(language: str, model_name: str) -> None:
+    """Refuse what is known to be impossible; where nobody knows yet, the recording is accepted."""
+    candidates = enabled_candidates()
+    name = choose(candidates, requested=model_name, language=language, words=True)
+    if any(one.name == name and one.gives_words is False for one in candidates):
+        raise ServiceError("words_unavailable", model=name)
 
 
 def _move_durably(source: Path, target: Path) -> None:

@@ -73,7 +73,7 @@ def _finish(row: Transcription) -> None:
     chunks = list(row.chunks.order_by("start_sample"))
     if row.status != Status.CANCELLED and _send_back_mixed(row, chunks):
         return
-    outcome = outcome_of(chunks, script=settings.CHINESE_SCRIPT)
+    outcome = outcome_of(chunks, script=settings.CHINESE_SCRIPT, want_words=row.want_words)
     # Cancelled ones come here for the text that they had.
     status = row.status if row.status == Status.CANCELLED else Status.COMPLETED
     error_code = ""
@@ -126,7 +126,7 @@ def _send_back_mixed(row: Transcription, chunks: Sequence[Chunk]) -> bool:
     return True
 
 
-def outcome_of(chunks: Sequence[Chunk], *, script: Script) -> Outcome:
+def outcome_of(chunks: Sequence[Chunk], *, script: Script, want_words: bool = False) -> Outcome:
     """Return the text of a recording's chunks, given in their order, and what to say of it."""
     done = [chunk for chunk in chunks if chunk.state == State.DONE]
     failed = [chunk for chunk in chunks if chunk.state == State.FAILED]
@@ -140,6 +140,8 @@ def outcome_of(chunks: Sequence[Chunk], *, script: Script) -> Outcome:
         warnings.append("text_cut_off")
     if any(chunk.finish_reason == "repetition" for chunk in done):
         warnings.append("repetition")
+    if want_words and any(_lacks_words(chunk) for chunk in spoken):
+        warnings.append("no_words")
     language = dominant_language([(chunk.language, chunk.duration_seconds) for chunk in spoken])
     return Outcome(
         text=join(
@@ -154,6 +156,14 @@ def outcome_of(chunks: Sequence[Chunk], *, script: Script) -> Outcome:
         language=language or "",
         warnings=tuple(warnings),
         failed=bool(failed) and not done,
+    )
+
+
+def _lacks_words(chunk: Chunk) -> bool:
+    """Whether some of the chunk's text has no times of words, though there is one to time."""
+    return any(
+        not segment.get("words") and any(mark.isalnum() for mark in segment["text"])
+        for segment in chunk.segments
     )
 
 

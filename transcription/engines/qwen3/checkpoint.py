@@ -44,15 +44,21 @@ def load_checkpoint(folder: Path, *, device: str, dtype: str, attention: str) ->
     ``EngineError`` for a library that is missing or too old.
     """
     check_libraries(transformers.__version__, attention=attention, device=device)
-    with _quiet_library():
-        processor = _read_processor(folder)
-        model = _read_model(folder, device=device, dtype=dtype, attention=attention)
+    with quiet_library():
+        processor = read_processor(folder)
+        model = read_model(
+            folder,
+            Qwen3ASRForConditionalGeneration,
+            device=device,
+            dtype=dtype,
+            attention=attention,
+        )
     tokens = _special_tokens(folder, model, processor)
     return Checkpoint(model=model, processor=processor, memory_bytes=memory_bytes(model), **tokens)
 
 
 @contextmanager
-def _quiet_library() -> Iterator[None]:
+def quiet_library() -> Iterator[None]:
     """No progress bars and tables in a service's log: what they tell, our errors say in words."""
     before = transformers.utils.logging.get_verbosity()
     bars = transformers.utils.logging.is_progress_bar_enabled()
@@ -84,7 +90,8 @@ def check_libraries(transformers_version: str, *, attention: str, device: str) -
             )
 
 
-def _read_processor(folder: Path) -> Any:
+def read_processor(folder: Path) -> Any:
+    """The processor in a folder. Raises ``WeightsError`` if it cannot be read."""
     try:
         return Qwen3ASRProcessor.from_pretrained(folder, local_files_only=True)
     except Exception as error:  # the library raises a dozen kinds for a damaged file
@@ -93,12 +100,16 @@ def _read_processor(folder: Path) -> Any:
         ) from error
 
 
-def _read_model(folder: Path, *, device: str, dtype: str, attention: str) -> Any:
+def read_model(folder: Path, kind: Any, *, device: str, dtype: str, attention: str) -> Any:
+    """The model in a folder, of the class ``kind``, ready to compute.
+
+    Raises ``WeightsError`` for weights that do not fit it to the last key.
+    """
     # int8 is made from what is stored, one layer at a time.
     load_dtype = "auto" if dtype == "int8" else getattr(torch, dtype)
     loaded: Any
     try:
-        loaded = Qwen3ASRForConditionalGeneration.from_pretrained(
+        loaded = kind.from_pretrained(
             folder,
             dtype=load_dtype,
             attn_implementation=attention,

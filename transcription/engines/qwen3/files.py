@@ -38,6 +38,12 @@ _OPTIONAL_FILES = (
 )
 
 
+HOW_TO_GET_ALIGNER = (
+    "Fetch it with `manage.py fetch_model qwen3-forced-aligner`, or copy every file of the "
+    "repository Qwen/Qwen3-ForcedAligner-0.6B-hf into the folder."
+)
+
+
 def checked_files(folder: Path | None) -> tuple[Path, tuple[str, ...]]:
     """The folder and the names of the files that make the text, once they are seen to be whole.
 
@@ -46,11 +52,30 @@ def checked_files(folder: Path | None) -> tuple[Path, tuple[str, ...]]:
     # The layout first: for the wrong repository a list of missing files would mislead.
     if folder is not None and (folder / "config.json").is_file():
         refuse_other_layouts(folder, read_json(folder / "config.json"))
+    return _whole(folder, how_to_get=HOW_TO_GET)
+
+
+def checked_aligner_files(folder: Path | None) -> tuple[Path, tuple[str, ...]]:
+    """The folder and the names of the files that make the times of words, seen to be whole.
+
+    Raises ``WeightsError`` that names what is missing, cut off, or of another layout.
+    """
+    if folder is not None and (folder / "config.json").is_file():
+        architectures = read_json(folder / "config.json").get("architectures") or []
+        if "Qwen3ASRForTokenClassification" not in architectures:
+            raise WeightsError(
+                f"{folder} holds {', '.join(map(str, architectures)) or 'no -hf checkpoint'}, "
+                f"not the forced aligner. {HOW_TO_GET_ALIGNER}"
+            )
+    return _whole(folder, how_to_get=HOW_TO_GET_ALIGNER)
+
+
+def _whole(folder: Path | None, *, how_to_get: str) -> tuple[Path, tuple[str, ...]]:
     folder = require_files(
-        folder, (*NEEDED_FILES, f"{_WEIGHTS_NAME}|{_INDEX_NAME}"), how_to_get=HOW_TO_GET
+        folder, (*NEEDED_FILES, f"{_WEIGHTS_NAME}|{_INDEX_NAME}"), how_to_get=how_to_get
     )
     weights = weight_files(folder)
-    require_files(folder, weights, how_to_get=HOW_TO_GET)
+    require_files(folder, weights, how_to_get=how_to_get)
     for name in weights:
         check_safetensors(folder / name)
     others = [
