@@ -55,8 +55,9 @@ def submit(
 
     When this returns, file and row are on the disk. Raises ``ServiceError`` for what the caller
     must change (empty_file, unknown_language, unknown_model, prompt_too_long,
-    words_unavailable); then the file still lies where it was and belongs to the caller. The content is judged by the decoder, not
-    here: no code that may break on hostile bytes runs in a web process.
+    words_unavailable); then the file still lies where it was and belongs to the caller. The
+    content is judged by the decoder, not here: no code that may break on hostile bytes runs in a
+    web process.
     """
     if upload.size_bytes == 0:
         raise ServiceError("empty_file")
