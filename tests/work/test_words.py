@@ -168,3 +168,22 @@ def test_a_model_names_its_own_aligner_or_none(settings, named, folder) -> None:
 def test_an_aligner_that_is_no_name_is_an_error_in_words() -> None:
     with pytest.raises(EngineError, match="aligner is 7"):
         config_of(row(aligner=7))
+
+
+# --- the embedded default
+
+
+def test_whisper_gives_words_too(transactional_db, post, work, speech) -> None:
+    SpeechModel.objects.create(name="whisper-base", engine="whisper", weights="whisper-base")
+    row = post(speech, want_words=True)
+    work()
+    row.refresh_from_db()
+    assert (row.status, row.warnings) == ("completed", [])
+    segments = list(row.segments.all())
+    words = [word for segment in segments for word in segment.words]
+    assert " ".join(word["word"] for word in words) == row.text
+    times = [at for word in words for at in (word["start"], word["end"])]
+    assert times == sorted(times)
+    assert 0.0 <= times[0] < times[-1] <= row.duration_seconds
+    assert all(0.0 < word["probability"] <= 1.0 for word in words)
+    assert SpeechModel.objects.get().gives_words is True

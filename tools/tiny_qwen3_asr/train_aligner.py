@@ -17,7 +17,7 @@ import logging
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -37,7 +37,7 @@ CLIPS_PER_STEP = 16
 STEPS_SORTED_TOGETHER = 4
 STEPS_BETWEEN_SAVES = 40
 #: Up to the step of the first number, clips have at most so many words.
-CURRICULUM = ((80, 1), (160, 3), (280, 6))
+CURRICULUM = ((320, 4), (520, 7))
 #: Late words are as hard as they are rare, so long clips come more often than elsewhere.
 LESSON = replace(THIRD_LESSON, usual_words=12)
 HELD_OUT_CLIPS = 100
@@ -48,10 +48,12 @@ TARGET_SPREAD = 0.6
 #: words can then fetch their times from where they are heard.
 FRAME_SHARE = 0.5
 FRAMES_PER_SECOND = 13
-#: One head in each of the last two layers is shown where to look: at the frames around the time
-#: that its mark is to tell. Left to find that out alone, a model this small takes hours.
-GUIDE_SHARE = 0.3
-GUIDED_LAYERS = (-1, -2)
+#: How often the words of a clip are asked for in any order; see ``_exercise``.
+SHUFFLED_SHARE = 0.7
+#: One head in each layer is shown where to look: those of the first two layers, from the word, at
+#: the frames in which it is heard; that of the last, from the mark, at the frames around the time
+#: that it is to tell. Left to find that out alone, a model this small takes hours.
+GUIDE_SHARE = 0.5
 
 #: Renders what the real aligner's template renders: the audio, then every word with two marks,
 #: of which the first is to become its start and the second its end.
@@ -92,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         processor,
         steps=options.steps,
         first_clip=options.first_clip,
-        curriculum=() if options.start_from else CURRICULUM,
+        curriculum=CURRICULUM,
         learning_rate=options.learning_rate,
         progress=options.folder.with_suffix(".progress"),
     )
@@ -138,15 +140,20 @@ def train(
     started = time.monotonic()
     losses: list[tuple[float, float, float]] = []
     for step, clips in enumerate(_batches(curriculum, steps, first_clip, done=done), done + 1):
-        inputs, times = collate(processor, clips)
+        inputs, times = collate(processor, [_exercise(clip) for clip in clips])
         output = model(**inputs, output_hidden_states=True, output_attentions=True)
         before_last = model.model.language_model.norm(output.hidden_states[-2])
         marks = inputs["input_ids"] == model.config.timestamp_token_id
         frames = inputs["input_ids"] == model.config.audio_token_id
         mark_loss = _loss(output.logits[marks], times[marks])
         frame_loss = _loss(model.score(before_last[frames]), times[frames])
-        looks = [output.attentions[layer][:, 0] for layer in GUIDED_LAYERS]
-        guide_loss = sum(_guide_loss(look, marks, frames, times) for look in looks) / len(looks)
+        words = times.gt(0) & ~marks & ~frames
+        looks = [layer[:, 0] for layer in output.attentions]
+        guide_loss = (
+            _guide_loss(looks[0], words, frames, times)
+            + _guide_loss(looks[1], words, frames, times)
+            + _guide_loss(looks[-1], marks, frames, times)
+        ) / 3
         optimizer.zero_grad(set_to_none=True)
         (mark_loss + FRAME_SHARE * frame_loss + GUIDE_SHARE * guide_loss).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -186,16 +193,16 @@ def _loss(logits: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
 
 
 def _guide_loss(
-    looks: torch.Tensor, marks: torch.Tensor, frames: torch.Tensor, times: torch.Tensor
+    looks: torch.Tensor, lookers: torch.Tensor, frames: torch.Tensor, times: torch.Tensor
 ) -> torch.Tensor:
-    """Cross-entropy of where the marks look against a bell around the frame of their time.
+    """Cross-entropy of where some tokens look against a bell around the frame of their time.
 
     ``looks`` is the attention of one head, shape (clips, tokens, tokens); the others have the
     shape (clips, tokens).
     """
     apart = (times.unsqueeze(1) - times.unsqueeze(2)).masked_fill(~frames.unsqueeze(1), 1e4)
     bell = (-(apart**2) / 2).softmax(-1)
-    return -(bell * (looks + 1e-6).log()).sum(-1)[marks].mean()
+    return -(bell * (looks + 1e-6).log()).sum(-1)[lookers].mean()
 
 
 def _batches(
@@ -216,22 +223,49 @@ def _batches(
             yield groups[place]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Exercise:
+    """A clip and the words of it that are asked for, with their true start and end."""
+
+    clip: ToneClip
+    words: list[tuple[str, tuple[float, float]]]
+
+
+def _exercise(clip: ToneClip) -> Exercise:
+    """The words of the clip in their order, or, more often, in any.
+
+    In their order alone, the model counts words instead of listening to which they are, and loses
+    count after five. Clips in which a word is said twice stay in order: which of the two is meant,
+    nothing else tells.
+    """
+    words = word_seconds(clip)
+    texts = [text.lower() for text, _ in words]
+    if len(set(texts)) == len(texts) and torch.rand(()) < SHUFFLED_SHARE:
+        words = [words[place] for place in torch.randperm(len(words)).tolist()]
+    return Exercise(clip=clip, words=words)
+
+
 def collate(
-    processor: Qwen3ASRProcessor, clips: Sequence[ToneClip]
+    processor: Qwen3ASRProcessor, exercises: Sequence[Exercise]
 ) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
     """Inputs of the clips, padded on the right, and the true times in classes.
 
-    The times are float32, shape (clips, tokens): of a mark and of a frame when it is, else 0.
+    The times are float32, shape (clips, tokens): of a mark and of a frame when it is, of the last
+    token of a word the middle of the word, else 0.
     """
     step_seconds = processor.timestamp_segment_time / 1000
     rows, times, features, masks = [], [], [], []
-    for clip in clips:
-        inputs, _ = _request(processor, clip)
+    for exercise in exercises:
+        text = " ".join(text for text, _ in exercise.words)
+        inputs, _ = _request(processor, replace(exercise.clip, text=text))
         row = inputs["input_ids"][0]
-        spans = [span for _, span in word_seconds(clip)]
+        spans = [span for _, span in exercise.words]
         when = torch.zeros(len(row))
         mark = processor.tokenizer.convert_tokens_to_ids("<timestamp>")
-        when[row == mark] = torch.tensor(spans).flatten() / step_seconds
+        places = (row == mark).nonzero().flatten()
+        when[places] = torch.tensor(spans).flatten() / step_seconds
+        # The last token of a word, right before its marks.
+        when[places[::2] - 1] = torch.tensor(spans).mean(1) / step_seconds
         frames = torch.arange(int((row == processor.audio_token_id).sum()))
         seconds = frames // FRAMES_PER_SECOND + frames % FRAMES_PER_SECOND * 0.08
         when[row == processor.audio_token_id] = seconds / step_seconds
