@@ -47,6 +47,8 @@ TELLING = Candidate(name="telling", max_seconds=60.0, languages=frozenset(), giv
 def test_times_of_words_are_asked_of_a_model_that_gives_them() -> None:
     assert choose([MUTE, TELLING]) == "mute"
     assert choose([MUTE, TELLING], words=True) == "telling"
+    # one that surely gives them before one that may
+    assert choose([GOOD, TELLING], words=True) == "telling"
     # a model that nobody has loaded yet may give them
     assert choose([MUTE, GOOD], words=True) == "large"
     # even one that is meant for shorter recordings

@@ -35,15 +35,16 @@ def choose(
     the given order, whose limits fit: the language where it is known, the duration where it is
     known (a recording of unknown duration fits any). If the duration alone rules all of them
     out, the last that knows the language is used: a long recording is better recognised by a
-    model meant for shorter ones than refused. Where times of words are wanted, the models that
-    are known to give none count only if there is no other that fits.
+    model meant for shorter ones than refused. Where times of words are wanted, those that are
+    known to give them come first, then those of which nobody knows.
     """
     listed = list(candidates)
     if words and not requested:
-        giving = [one for one in listed if one.gives_words is not False]
-        chosen = choose(giving, language=language, seconds=seconds)
-        if chosen is not None:
-            return chosen
+        for answer in (True, None):
+            giving = [one for one in listed if one.gives_words is answer]
+            chosen = choose(giving, language=language, seconds=seconds)
+            if chosen is not None:
+                return chosen
     if requested:
         return next((one.name for one in listed if one.name == requested), None)
     speaking = [
