@@ -37,7 +37,7 @@ CLIPS_PER_STEP = 16
 STEPS_SORTED_TOGETHER = 4
 STEPS_BETWEEN_SAVES = 40
 #: Up to the step of the first number, clips have at most so many words.
-CURRICULUM = ((320, 4), (520, 7))
+CURRICULUM = ((60, 1), (440, 4), (660, 7))
 #: Late words are as hard as they are rare, so long clips come more often than elsewhere.
 LESSON = replace(THIRD_LESSON, usual_words=12)
 HELD_OUT_CLIPS = 100
@@ -321,9 +321,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path, help="where the checkpoint is written")
     parser.add_argument("--start-from", type=Path, help="an aligner to go on from")
-    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--steps", type=int, default=1700)
     parser.add_argument("--first-clip", type=int, default=500_000)
-    parser.add_argument("--learning-rate", type=float, default=1.5e-3, help="at its peak")
+    parser.add_argument("--learning-rate", type=float, default=2e-3, help="at its peak")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     return parser.parse_args(arguments)
