@@ -339,6 +339,7 @@ def test_weights_that_do_not_fit_are_refused_by_name_once_and_cost_no_text(broke
     assert result.text
     assert not words_of(result.segments)
     assert "missing: score.weight" in caplog.text
+    assert "fetch_model qwen3-forced-aligner" in caplog.text
     assert not engine.gives_words
     with pytest.raises(EngineError, match="missing: score"):
         engine.transcribe([clip])

@@ -145,9 +145,14 @@ def load_aligner(folder: Path, *, device: str, dtype: str, attention: str) -> Al
     """
     check_libraries(transformers.__version__, attention=attention, device=device)
     with quiet_library():
-        processor = read_processor(folder)
+        processor = read_processor(folder, how_to_get=HOW_TO_GET_ALIGNER)
         model = read_model(
-            folder, Qwen3ASRForTokenClassification, device=device, dtype=dtype, attention=attention
+            folder,
+            Qwen3ASRForTokenClassification,
+            device=device,
+            dtype=dtype,
+            attention=attention,
+            how_to_get=HOW_TO_GET_ALIGNER,
         )
     config, tokenizer = model.config, processor.tokenizer
     agree = (

@@ -90,17 +90,25 @@ def check_libraries(transformers_version: str, *, attention: str, device: str) -
             )
 
 
-def read_processor(folder: Path) -> Any:
+def read_processor(folder: Path, *, how_to_get: str = HOW_TO_GET) -> Any:
     """The processor in a folder. Raises ``WeightsError`` if it cannot be read."""
     try:
         return Qwen3ASRProcessor.from_pretrained(folder, local_files_only=True)
     except Exception as error:  # the library raises a dozen kinds for a damaged file
         raise WeightsError(
-            f"The tokenizer or the processor in {folder} cannot be read: {error} {HOW_TO_GET}"
+            f"The tokenizer or the processor in {folder} cannot be read: {error} {how_to_get}"
         ) from error
 
 
-def read_model(folder: Path, kind: Any, *, device: str, dtype: str, attention: str) -> Any:
+def read_model(
+    folder: Path,
+    kind: Any,
+    *,
+    device: str,
+    dtype: str,
+    attention: str,
+    how_to_get: str = HOW_TO_GET,
+) -> Any:
     """The model in a folder, of the class ``kind``, ready to compute.
 
     Raises ``WeightsError`` for weights that do not fit it to the last key.
@@ -124,14 +132,14 @@ def read_model(folder: Path, kind: Any, *, device: str, dtype: str, attention: s
         if is_out_of_memory(error):
             raise
         raise WeightsError(
-            f"The weights in {folder} cannot be loaded: {error} {HOW_TO_GET}"
+            f"The weights in {folder} cannot be loaded: {error} {how_to_get}"
         ) from error
     model, report = loaded
     complaint = misfits(report)
     if complaint:
         raise WeightsError(
             f"The weights in {folder} do not fit the architecture of Qwen3-ASR: {complaint}. "
-            f"What is missing would be random, and so would the text. {HOW_TO_GET}"
+            f"What is missing would be random, and so would what it says. {how_to_get}"
         )
     model.eval().requires_grad_(False)
     if dtype == "int8":
