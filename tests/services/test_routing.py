@@ -38,3 +38,23 @@ def test_a_recording_that_is_too_long_for_all_is_recognised_rather_than_refused(
 
 def test_without_models_there_is_no_choice() -> None:
     assert choose([]) is None
+
+
+MUTE = Candidate(name="mute", max_seconds=None, languages=frozenset(), gives_words=False)
+TELLING = Candidate(name="telling", max_seconds=60.0, languages=frozenset(), gives_words=True)
+
+
+def test_times_of_words_are_asked_of_a_model_that_gives_them() -> None:
+    assert choose([MUTE, TELLING]) == "mute"
+    assert choose([MUTE, TELLING], words=True) == "telling"
+    # one that surely gives them before one that may
+    assert choose([GOOD, TELLING], words=True) == "telling"
+    # a model that nobody has loaded yet may give them
+    assert choose([MUTE, GOOD], words=True) == "large"
+    # even one that is meant for shorter recordings
+    assert choose([MUTE, TELLING], words=True, seconds=100.0) == "telling"
+
+
+def test_without_a_model_that_gives_words_the_text_alone_is_better_than_nothing() -> None:
+    assert choose([MUTE, CHINESE], words=True, language="en") == "mute"
+    assert choose([MUTE, TELLING], words=True, requested="mute") == "mute"

@@ -47,6 +47,10 @@ class SubmissionSerializer(serializers.Serializer[Any]):
         help_text="Text as the engine writes it (off), by the rules of written text (rules), by a "
         "punctuation model and the rules (model); or true, false; empty: as the service is set.",
     )
+    words = serializers.BooleanField(
+        default=False,
+        help_text="Whether times of single words are wanted as well.",
+    )
 
 
 def accept(request: Request) -> Transcription:
@@ -75,5 +79,6 @@ def accept(request: Request) -> Transcription:
         prompt=fields.validated_data.get("prompt", ""),
         requested_model=fields.validated_data.get("model", ""),
         polish=fields.validated_data.get("polish", ""),
+        want_words=fields.validated_data["words"],
         request_id=current_request_id(),
     )

@@ -73,6 +73,7 @@ class TranscriptionDetailSerializer(TranscriptionSerializer):
             "requested_model",
             "polish",
             "languages",
+            "want_words",
             "engine_seconds",
         ]
         read_only_fields = fields

@@ -70,6 +70,8 @@ class FakeOptions:
     seconds_per_second: float = field(default=0.0, metadata=TEXT_UNCHANGED)
     #: Seconds that it pretends to need for loading.
     load_seconds: float = field(default=0.0, metadata=TEXT_UNCHANGED)
+    #: Whether it tells the times of words.
+    gives_words: bool = field(default=True, metadata=TEXT_UNCHANGED)
     #: Not empty: loading fails with this message, as a broken model would.
     load_error: str = field(default="", metadata=TEXT_UNCHANGED)
     max_clip_seconds: float = field(default=30.0, metadata=TEXT_UNCHANGED)
@@ -94,6 +96,7 @@ class FakeEngine:
     def __init__(self, config: EngineConfig) -> None:
         self.options = read_options(FakeOptions, config.options, engine="fake")
         self.max_clip_seconds = self.options.max_clip_seconds
+        self.gives_words = self.options.gives_words
         self._loaded = False
 
     def load(self) -> Loaded:
@@ -109,6 +112,7 @@ class FakeEngine:
             dtype="none",
             memory_bytes=0,
             load_seconds=time.monotonic() - started,
+            words=self.gives_words,
         )
 
     def transcribe(self, clips: Sequence[Clip]) -> list[Result]:
@@ -122,6 +126,8 @@ class FakeEngine:
                 f"A clip of {too_long[0].duration_seconds:.1f} s is longer than the "
                 f"{self.max_clip_seconds:g} s that this engine takes. Cut it first."
             )
+        if not self.gives_words and any(clip.words for clip in clips):
+            raise EngineError("This fake engine gives no times of words. Ask for segments.")
         reasons = [self._obey(clip) for clip in clips]
         audio_seconds = sum(clip.duration_seconds for clip in clips)
         time.sleep(audio_seconds * self.options.seconds_per_second)

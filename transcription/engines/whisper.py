@@ -93,6 +93,8 @@ class WhisperEngine:
     """The engine named ``whisper``; see ``transcription.engines.base.Engine``."""
 
     max_clip_seconds = FULL_WINDOW_SECONDS
+    #: By the attention of the model itself. A text that is a loop has no times of words.
+    gives_words = True
 
     def __init__(self, config: EngineConfig) -> None:
         self.options = read_options(WhisperOptions, config.options, engine="whisper")
@@ -145,6 +147,7 @@ class WhisperEngine:
             # The file holds float16.
             memory_bytes=size_bytes // 2 if "int8" in model.compute_type else size_bytes,
             load_seconds=time.monotonic() - started,
+            words=self.gives_words,
         )
 
     def unload(self) -> None:

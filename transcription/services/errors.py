@@ -80,6 +80,10 @@ _KINDS = [
     _kind(2041, 422, "polish_model_unavailable", _T(
         "The punctuation model is not installed. Leave 'polish' out or send 'rules'; "
         "the operator can fetch the model with: python manage.py fetch_model {name}")),
+    _kind(2031, 422, "words_unavailable", _T(
+        "There are no times of single words: the model '{model}' gives none. Leave out 'words', "
+        "or have the operator fetch the forced aligner (manage.py fetch_model "
+        "qwen3-forced-aligner) and reload the model.")),
     # 3…: the recording
     _kind(3001, 415, "not_audio", _T(
         "The file is not a recording that can be read. "

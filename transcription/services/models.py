@@ -112,6 +112,12 @@ def _share_recordings(model: SpeechModel) -> SpeechModel | None:
     return None
 
 
+def note_words(model: SpeechModel, gives_words: bool) -> None:
+    """Write down whether this model gives times of words: web processes load none to find out."""
+    if model.gives_words is not gives_words:
+        SpeechModel.objects.filter(pk=model.pk).update(gives_words=gives_words)
+
+
 def reload(model: SpeechModel) -> int:
     """Have every worker load the model anew; return the generation that they will report.
 

@@ -17,6 +17,8 @@ class Candidate:
     max_seconds: float | None
     #: Codes of the languages that it knows; empty: all.
     languages: frozenset[str]
+    #: Whether it tells times of words; None: nobody has found out yet.
+    gives_words: bool | None = None
 
 
 def choose(
@@ -25,6 +27,7 @@ def choose(
     requested: str = "",
     language: str = "",
     seconds: float | None = None,
+    words: bool = False,
 ) -> str | None:
     """Return the name of the model to use, or None where none will do.
 
@@ -32,9 +35,16 @@ def choose(
     the given order, whose limits fit: the language where it is known, the duration where it is
     known (a recording of unknown duration fits any). If the duration alone rules all of them
     out, the last that knows the language is used: a long recording is better recognised by a
-    model meant for shorter ones than refused.
+    model meant for shorter ones than refused. Where times of words are wanted, those that are
+    known to give them come first, then those of which nobody knows.
     """
     listed = list(candidates)
+    if words and not requested:
+        for answer in (True, None):
+            giving = [one for one in listed if one.gives_words is answer]
+            chosen = choose(giving, language=language, seconds=seconds)
+            if chosen is not None:
+                return chosen
     if requested:
         return next((one.name for one in listed if one.name == requested), None)
     speaking = [
@@ -48,7 +58,12 @@ def choose(
 
 def candidate_of(row: SpeechModel) -> Candidate:
     """Return what the routing knows of a model, from its row."""
-    return Candidate(name=row.name, max_seconds=row.max_seconds, languages=frozenset(row.languages))
+    return Candidate(
+        name=row.name,
+        max_seconds=row.max_seconds,
+        languages=frozenset(row.languages),
+        gives_words=row.gives_words,
+    )
 
 
 def enabled_candidates() -> list[Candidate]:

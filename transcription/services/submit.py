@@ -50,6 +50,7 @@ def submit(
     prompt: str = "",
     requested_model: str = "",
     polish: str = "",
+    want_words: bool = False,
     title: str = "",
     request_id: str = "",
 ) -> Transcription:
@@ -57,9 +58,10 @@ def submit(
 
     When this returns, file and row are on the disk. Raises ``ServiceError`` for what the caller
     must change (empty_file, unknown_language, unknown_model, prompt_too_long,
-    polish_model_unavailable); then the file still lies where it was and belongs to the caller.
-    ``polish`` is off, rules, model, true or false; empty: as the setting says. The content is
-    judged by the decoder, not here: no code that may break on hostile bytes runs in a web process.
+    polish_model_unavailable, words_unavailable); then the file still lies where it was and belongs
+    to the caller. ``polish`` is off, rules, model, true or false; empty: as the setting says. The
+    content is judged by the decoder, not here: no code that may break on hostile bytes runs in a
+    web process.
     """
     if upload.size_bytes == 0:
         raise ServiceError("empty_file")
@@ -69,6 +71,8 @@ def submit(
     model_name = _model(requested_model)
     _require_a_model_that_knows(language, model_name)
     decided_polish = _polish(polish)
+    if want_words:
+        _require_a_model_that_gives_words(language, model_name)
 
     guess = sniff(upload.head)
     extension, content_type = (guess.extension, guess.content_type) if guess else UNKNOWN_CONTENT
@@ -90,6 +94,7 @@ def submit(
         prompt=prompt,
         requested_model=model_name,
         polish=decided_polish,
+        want_words=want_words,
     )
     try:
         with transaction.atomic():
@@ -154,6 +159,14 @@ def _require_a_model_that_knows(language: str, model_name: str) -> None:
     candidates = enabled_candidates()
     if candidates and choose(candidates, requested=model_name, language=language) is None:
         raise ServiceError("unknown_language", value=language)
+
+
+def _require_a_model_that_gives_words(language: str, model_name: str) -> None:
+    """Refuse what is known to be impossible; where nobody knows yet, the recording is accepted."""
+    candidates = enabled_candidates()
+    name = choose(candidates, requested=model_name, language=language, words=True)
+    if any(one.name == name and one.gives_words is False for one in candidates):
+        raise ServiceError("words_unavailable", model=name)
 
 
 def _move_durably(source: Path, target: Path) -> None:

@@ -17,6 +17,8 @@ from transcription.models import SpeechModel
 
 logger = logging.getLogger(__name__)
 
+#: The folder of the forced aligner below the directory of weights, unless a model names another.
+USUAL_ALIGNER = "qwen3-forced-aligner"
 #: Pause before a model that could not be loaded is tried again.
 TRY_AGAIN_SECONDS = 30.0
 
@@ -40,6 +42,8 @@ class Ready:
             "dtype": self.loaded.dtype,
             "memory_bytes": self.loaded.memory_bytes,
             "load_seconds": round(self.loaded.load_seconds, 3),
+            "words": self.engine.gives_words,
+            "no_words_because": self.loaded.no_words_because,
         }
 
 
@@ -127,9 +131,31 @@ class EngineHost:
 
 def config_of(model: SpeechModel) -> EngineConfig:
     """Return what the engine of this row is built from."""
+    options = dict(model.options)
     return EngineConfig(
         weights_dir=Path(settings.WEIGHTS_DIR, model.weights) if model.weights else None,
+        aligner_dir=_aligner_dir(model.engine, options),
         device=settings.DEVICE,
         threads=settings.ENGINE_THREADS,
-        options=dict(model.options),
+        options=options,
     )
+
+
+def _aligner_dir(engine: str, options: dict[str, Any]) -> Path | None:
+    """Take the option ``aligner``, which is not the engine's, and return the folder that it names.
+
+    A name below the directory of weights, or a path; null or "": none. Without the option, the
+    aligner that ``fetch_model`` fetches is used where it is there. Raises ``EngineError``.
+    """
+    if engine != SpeechModel.Engine.QWEN3_ASR:
+        return None
+    if "aligner" not in options:
+        usual = Path(settings.WEIGHTS_DIR, USUAL_ALIGNER)
+        return usual if usual.is_dir() else None
+    named = options.pop("aligner")
+    if not isinstance(named, str | None):
+        raise EngineError(
+            f"The option aligner is {named!r}, but it has to be the name of a folder of weights, "
+            "a path, or null."
+        )
+    return Path(settings.WEIGHTS_DIR, named) if named else None

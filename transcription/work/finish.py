@@ -92,7 +92,7 @@ def _finish(row: Transcription) -> None:
     chunks = list(row.chunks.order_by("start_sample"))
     if row.status != Status.CANCELLED and _send_back_mixed(row, chunks):
         return
-    outcome = outcome_of(chunks)
+    outcome = outcome_of(chunks, want_words=row.want_words)
     transcript, polish_warnings = _written(row, chunks)
     # Cancelled ones come here for the text that they had.
     status = row.status if row.status == Status.CANCELLED else Status.COMPLETED
@@ -155,7 +155,7 @@ def _send_back_mixed(row: Transcription, chunks: Sequence[Chunk]) -> bool:
     return True
 
 
-def outcome_of(chunks: Sequence[Chunk]) -> Outcome:
+def outcome_of(chunks: Sequence[Chunk], *, want_words: bool = False) -> Outcome:
     """Return what is to be said of the text of a recording's chunks, given in their order."""
     done = [chunk for chunk in chunks if chunk.state == State.DONE]
     failed = [chunk for chunk in chunks if chunk.state == State.FAILED]
@@ -169,12 +169,22 @@ def outcome_of(chunks: Sequence[Chunk]) -> Outcome:
         warnings.append("text_cut_off")
     if any(chunk.finish_reason == "repetition" for chunk in done):
         warnings.append("repetition")
+    if want_words and any(_lacks_words(chunk) for chunk in spoken):
+        warnings.append("no_words")
     return Outcome(
         languages=tuple(
             language_shares([(chunk.language, chunk.duration_seconds) for chunk in spoken])
         ),
         warnings=tuple(warnings),
         failed=bool(failed) and not done,
+    )
+
+
+def _lacks_words(chunk: Chunk) -> bool:
+    """Whether some of the chunk's text has no times of words, though there is one to time."""
+    return any(
+        not segment.get("words") and any(mark.isalnum() for mark in segment["text"])
+        for segment in chunk.segments
     )
 
 

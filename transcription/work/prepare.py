@@ -178,6 +178,7 @@ def _model_for(row: Transcription, seconds: float | None) -> SpeechModel | None:
         requested=row.requested_model,
         language=row.language_hint,
         seconds=seconds,
+        words=row.want_words,
     )
     return enabled[name] if name else None
 

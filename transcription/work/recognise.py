@@ -21,6 +21,7 @@ from transcription.audio.workfile import WorkFileError, read_span
 from transcription.engines.base import SAMPLE_RATE_HZ, Clip, Result
 from transcription.models import Chunk, LeasedWork, SpeechModel, Transcription
 from transcription.models.leases import in_seconds, max_attempts, pause_seconds
+from transcription.services.models import note_words
 from transcription.work.batching import WaitingChunk, choose_batch
 from transcription.work.engine_host import Ready
 from transcription.work.finish import finish_these
@@ -57,6 +58,7 @@ def recognise_next(runtime: Runtime) -> bool:
             # Its recordings wait; those of other models need not.
             waiting = [one for one in waiting if one.model_name != name]
             continue
+        note_words(models[name], ready.engine.gives_words)
         chunks = Chunk.objects.claim([one.id for one in chosen], new_lease())
         if chunks:
             runtime.served({one.owner for one in chosen})
@@ -148,6 +150,9 @@ def recognise(chunks: Sequence[Chunk], ready: Ready, runtime: Runtime) -> bool:
                         language=row.language_hint or None,
                         likely_language=likely.get(row.pk),
                         context=row.prompt,
+                        # What the model cannot give is not asked for: the text comes without, and
+                        # finishing says so.
+                        words=row.want_words and ready.engine.gives_words,
                     )
                 )
         if not batch:

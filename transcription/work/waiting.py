@@ -6,6 +6,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from transcription.models import LeasedWork, SpeechModel, Transcription
+from transcription.services.models import note_words
 from transcription.work.runtime import Runtime
 
 State, Step = LeasedWork.State, Transcription.Step
@@ -16,7 +17,9 @@ def warm_up(runtime: Runtime) -> None:
     if not runtime.engines.loaded() and not runtime.engines.errors():
         model = SpeechModel.objects.filter(enabled=True).first()
         if model is not None:
-            runtime.engines.ready(model)
+            ready = runtime.engines.ready(model)
+            if ready is not None:
+                note_words(model, ready.engine.gives_words)
 
 
 def preparation_under_way() -> bool:
