@@ -233,7 +233,7 @@ def test_an_incomplete_aligner_is_named_and_the_engine_recognises_all_the_same(b
 
 
 def test_the_recogniser_is_no_aligner() -> None:
-    with pytest.raises(WeightsError, match="not the forced aligner"):
+    with pytest.raises(WeightsError, match="tells no times of words"):
         checked_aligner_files(RECOGNISER)
     folder, names = checked_aligner_files(ALIGNER)
     assert folder == ALIGNER
