@@ -133,6 +133,12 @@ class Engine(Protocol):
     #: Longest clip that the engine takes.
     max_clip_seconds: float
 
+    def estimate_memory_bytes(self) -> int:
+        """Bytes that ``load`` is going to need at its peak, from the files; 0 without weights.
+
+        Loads nothing. Raises ``WeightsError`` for what can be seen to be missing or wrong.
+        """
+
     def load(self) -> Loaded:
         """Bring the weights into memory.
 

@@ -28,7 +28,7 @@ from transcription.engines.base import (
 )
 from transcription.engines.options import read_options, text_options
 from transcription.engines.qwen3 import decisions
-from transcription.engines.qwen3.files import checked_files
+from transcription.engines.qwen3.files import checked_files, weights_bytes
 from transcription.engines.qwen3.languages import LANGUAGE_NAMES, code_of, known_code, name_of
 from transcription.engines.qwen3.options import Qwen3AsrOptions
 from transcription.engines.qwen3.segments import timed_segments
@@ -57,6 +57,11 @@ class Qwen3AsrEngine:
         self.max_clip_seconds = self.options.max_clip_seconds
         self._recognizer: Recognizer | None = None
         self._budget_seconds = self.options.max_batch_seconds
+
+    def estimate_memory_bytes(self) -> int:
+        """Bytes of the weights in the wanted number format; see ``Engine``."""
+        folder, _names = checked_files(self.config.weights_dir)
+        return weights_bytes(folder, self.options.dtype)
 
     def load(self) -> Loaded:
         """Bring the weights into memory and recognise one second of silence with them.
