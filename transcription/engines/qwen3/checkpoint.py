@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,11 @@ from transcription.engines.base import EngineError, WeightsError
 from transcription.engines.qwen3.decisions import TEXT_MARKER, is_out_of_memory
 from transcription.engines.qwen3.files import HOW_TO_GET
 from transcription.engines.qwen3.int8 import memory_bytes, to_int8
+
+#: While the library builds a model it changes torch's default number format, which belongs to the
+#: whole process. Held meanwhile, and by every batch: a service loads new weights while the old
+#: ones serve, and numbers of another precision could come into their batch.
+DEFAULT_DTYPE_LOCK = threading.RLock()
 
 #: Before it, the language hint went into the wrong turn of the conversation.
 OLDEST_TRANSFORMERS = (5, 15)
@@ -35,6 +41,18 @@ class Checkpoint:
     #: Token between the language and the text.
     marker_token: int
     memory_bytes: int
+
+
+class _BuiltBetweenBatches(Qwen3ASRForConditionalGeneration):  # type: ignore[misc]
+    """The library's class; what it changes for the whole process, it changes between batches."""
+
+    @classmethod
+    def get_init_context(cls, *args: Any, **kwargs: Any) -> list[Any]:
+        return [DEFAULT_DTYPE_LOCK, *super().get_init_context(*args, **kwargs)]
+
+
+# The library knows its classes by their names.
+_BuiltBetweenBatches.__name__ = Qwen3ASRForConditionalGeneration.__name__
 
 
 def load_checkpoint(folder: Path, *, device: str, dtype: str, attention: str) -> Checkpoint:
@@ -98,7 +116,7 @@ def _read_model(folder: Path, *, device: str, dtype: str, attention: str) -> Any
     load_dtype = "auto" if dtype == "int8" else getattr(torch, dtype)
     loaded: Any
     try:
-        loaded = Qwen3ASRForConditionalGeneration.from_pretrained(
+        loaded = _BuiltBetweenBatches.from_pretrained(
             folder,
             dtype=load_dtype,
             attn_implementation=attention,
