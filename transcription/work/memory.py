@@ -61,7 +61,7 @@ def who_must_go(
 
 def in_words(size_bytes: int) -> str:
     """Return a size as people compare models: "3.4 GB"."""
-    return f"{size_bytes / 1e9:.1f} GB" if size_bytes >= 1e8 else f"{size_bytes / 1e6:.1f} MB"
+    return f"{size_bytes / 1e9:.1f} GB" if size_bytes >= 1e9 else f"{size_bytes / 1e6:.1f} MB"
 
 
 def share_in_words(size_bytes: int, of_bytes: int) -> str:

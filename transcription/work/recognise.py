@@ -21,6 +21,7 @@ from transcription.audio.workfile import WorkFileError, read_span
 from transcription.engines.base import SAMPLE_RATE_HZ, Clip, Result
 from transcription.models import Chunk, LeasedWork, SpeechModel, Transcription
 from transcription.models.leases import in_seconds, max_attempts, pause_seconds
+from transcription.services import bell
 from transcription.work.batching import WaitingChunk, choose_batch
 from transcription.work.choosing import held_back
 from transcription.work.engine_host import EngineHost
@@ -53,6 +54,8 @@ def recognise_next(runtime: Runtime) -> bool:
     engines = runtime.engines
     models = look_after_models(runtime)
     waiting = waiting_chunks()
+    if any(one.model_name not in models for one in waiting):
+        waiting = _without_orphans(waiting, models)
     begin_loading_what_waits(waiting, models, engines)
     while waiting:
         # Those whose model is not in memory wait; those of other models need not.
@@ -94,6 +97,26 @@ def begin_loading_what_waits(
     for name in sorted(missing, key=lambda name: -waited[name]):
         if name not in held and engines.begin(models[name], because="recordings wait for it"):
             return
+
+
+def _without_orphans(
+    waiting: Sequence[WaitingChunk], models: Mapping[str, SpeechModel]
+) -> list[WaitingChunk]:
+    """Send recordings whose model was deleted back to be given another one; return the rest."""
+    orphans = {one.transcription for one in waiting if one.model_name not in models}
+    for key in orphans:
+        with transaction.atomic():
+            # Those that are still being split come to this when they have been.
+            if Transcription.objects.filter(pk=key, step=Transcription.Step.RECOGNISE).update(
+                step=Transcription.Step.PREPARE,
+                state=State.PENDING,
+                attempts=0,
+                not_before=Now(),
+            ):
+                logger.warning("The model of %s was deleted; it gets another one.", key)
+                Chunk.objects.filter(transcription=key).delete()
+                bell.wake(bell.CHORES)
+    return [one for one in waiting if one.transcription not in orphans]
 
 
 def _wait_for_a_model(waiting: Sequence[WaitingChunk], engines: EngineHost) -> bool:
