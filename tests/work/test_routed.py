@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.work.conftest import wav
+from tests.work.conftest import SAMPLES, wav
 from transcription.engines.fake import FakeOptions
 from transcription.engines.qwen3.options import MAX_CLIP_SECONDS
 from transcription.engines.whisper import WhisperEngine
@@ -56,18 +56,19 @@ def test_the_true_duration_decides(two_models, post, work, speech, declared) -> 
         assert row.routing_reason == "first_that_fits"
 
 
-def test_a_header_that_lies_about_the_duration_changes_nothing(
-    two_models, post, work, speech
-) -> None:
-    content = bytearray(said(speech, 1))
-    content[40:44] = (100 * 32_000).to_bytes(4, "little")
+def test_a_header_that_lies_about_the_duration_changes_nothing(two_models, post, work) -> None:
+    content = bytearray((SAMPLES / "formats" / "walk.flac").read_bytes())
+    # The last 36 of these 64 bits are the number of samples (RFC 9639, 8.2).
+    packed = int.from_bytes(content[18:26], "big")
+    rate_hz = packed >> 44
+    packed = (packed >> 36 << 36) | 100 * rate_hz
+    content[18:26] = packed.to_bytes(8, "big")
     row = post(bytes(content))
     work()
     row.refresh_from_db()
-    assert row.expected_seconds is not None
-    assert row.expected_seconds > 50.0
-    assert row.duration_seconds == pytest.approx(9.5, abs=0.1)
-    assert row.model_name == "quick"
+    assert row.expected_seconds == pytest.approx(100.0)
+    assert row.duration_seconds == pytest.approx(2.35, abs=0.15)
+    assert (row.status, row.model_name) == ("completed", "quick")
 
 
 def test_what_was_decoded_before_the_choice_is_split_like_the_rest(

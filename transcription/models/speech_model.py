@@ -82,8 +82,9 @@ class SpeechModel(models.Model):
         if not isinstance(option, (int, float)) or option <= 0:
             return limit
         # The fake engine pretends whatever it is told to.
-        known = limit is not None and self.engine != self.Engine.FAKE
-        return min(float(option), limit) if known else float(option)
+        if limit is None or self.engine == self.Engine.FAKE:
+            return float(option)
+        return min(float(option), limit)
 
     @property
     def split_seconds(self) -> float:

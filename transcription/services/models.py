@@ -175,7 +175,7 @@ def overall(states: Iterable[Standing]) -> Standing:
     there = set(states)
     for state in ("failed", "reloading", "loaded", "unloaded"):
         if state in there:
-            return state  # type: ignore[return-value]
+            return state
     return "no_worker"
 
 

@@ -103,7 +103,7 @@ def _without_orphans(
     waiting: Sequence[WaitingChunk], models: Mapping[str, SpeechModel]
 ) -> list[WaitingChunk]:
     """Send recordings whose model was deleted back to be given another one; return the rest."""
-    orphans = {one.transcription for one in waiting if one.model_name not in models}
+    orphans = {str(one.transcription) for one in waiting if one.model_name not in models}
     for key in orphans:
         with transaction.atomic():
             # Those that are still being split come to this when they have been.
@@ -116,13 +116,18 @@ def _without_orphans(
                 logger.warning("The model of %s was deleted; it gets another one.", key)
                 Chunk.objects.filter(transcription=key).delete()
                 bell.wake(bell.CHORES)
-    return [one for one in waiting if one.transcription not in orphans]
+    return [one for one in waiting if str(one.transcription) not in orphans]
 
 
 def _wait_for_a_model(waiting: Sequence[WaitingChunk], engines: EngineHost) -> bool:
-    """Wait a moment for the model that the chunks need; False: none of them is being loaded."""
+    """Wait a moment for the models that the chunks need; False: none of them will come."""
     load = engines.loading
-    if load is None or all(one.model_name != load.recipe.name for one in waiting):
+    if load is None:
+        # It may have ended just now.
+        return any(engines.has(one.model_name) for one in waiting)
+    # One model is loaded at a time: theirs may be the next.
+    failed = {name for name in engines.failed_names() if name != load.recipe.name}
+    if all(one.model_name in failed for one in waiting):
         return False
     engines.wait_for_change(MODEL_POLL_SECONDS)
     return True
