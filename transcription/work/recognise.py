@@ -104,7 +104,7 @@ def _without_orphans(
 ) -> list[WaitingChunk]:
     """Send recordings whose model was deleted back to be given another one; return the rest."""
     orphans = {str(one.transcription) for one in waiting if one.model_name not in models}
-    for key in orphans:
+    for key in map(uuid.UUID, sorted(orphans)):
         with transaction.atomic():
             # Those that are still being split come to this when they have been.
             if Transcription.objects.filter(pk=key, step=Transcription.Step.RECOGNISE).update(

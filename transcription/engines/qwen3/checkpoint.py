@@ -43,7 +43,7 @@ class Checkpoint:
     memory_bytes: int
 
 
-class _BuiltBetweenBatches(Qwen3ASRForConditionalGeneration):  # type: ignore[misc]
+class _BuiltBetweenBatches(Qwen3ASRForConditionalGeneration):
     """The library's class; what it changes for the whole process, it changes between batches."""
 
     @classmethod
