@@ -324,6 +324,20 @@ ENGINE_THREADS = env.integer(
 ENGINE_CLUSTERS = env.integer(
     "ASR_ENGINE_CLUSTERS", 1, "Number of engine clusters: one per GPU.", low=1, high=64
 )
+MODEL_MEMORY_BYTES = (
+    env.integer(
+        "ASR_MODEL_MEMORY_MB",
+        0,
+        "Memory in MiB that the models of a worker may take together; 0: what the device has free.",
+    )
+    * 1024
+    * 1024
+)
+IDLE_UNLOAD_SECONDS = 60 * env.number(
+    "ASR_IDLE_UNLOAD_MINUTES",
+    0,
+    "Minutes without work after which a model gives its memory back until it is needed; 0: never.",
+)
 BATCH_SECONDS = env.number(
     "ASR_BATCH_SECONDS",
     120,

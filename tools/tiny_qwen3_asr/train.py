@@ -14,8 +14,10 @@
         --learning-rate 8e-4
     $train B5 --lexicon b --start-from B4 --lesson fourth --steps 1000 --first-clip 700000 \
         --learning-rate 5e-4
-    $train tests/engines/tiny-qwen3-asr-b --lexicon b --start-from B5 --lesson fourth --steps 400 \
-        --first-clip 800000 --learning-rate 3e-4
+    $train B6 --lexicon b --start-from B5 --lesson fourth --steps 400 --first-clip 800000 \
+        --learning-rate 3e-4
+    $train tests/engines/tiny-qwen3-asr-b --lexicon b --start-from B6 --lesson fourth --steps 800 \
+        --first-clip 900000 --learning-rate 5e-4
 
 A run that was interrupted goes on where it was when the same command is given again.
 

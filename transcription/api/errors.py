@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 ENVELOPE_PATHS = frozenset({"/api/v1/transcribe", "/api/v1/transcribe/"})
 #: First parts of the paths that programs call: they never get a page for people.
 API_ROOTS = frozenset({"api", "v1", "health"})
+#: An address for programs among those for people.
+RELOAD_PATH = "/admin/reload-model"
 #: When to try again after a failure of the database or the like.
 UNAVAILABLE_RETRY_SECONDS = 5
 #: Errors of the file system that mean: no room.
@@ -162,7 +164,8 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response 
 
 def is_for_programs(request: HttpRequest) -> bool:
     """Whether the address belongs to the API, so that its errors are JSON."""
-    return request.path.lstrip("/").partition("/")[0] in API_ROOTS
+    root = request.path.lstrip("/").partition("/")[0]
+    return root in API_ROOTS or request.path.rstrip("/") == RELOAD_PATH
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:

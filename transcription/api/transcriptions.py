@@ -63,9 +63,12 @@ class TranscriptionSerializer(serializers.ModelSerializer[Transcription]):
 class TranscriptionDetailSerializer(TranscriptionSerializer):
     """A transcription with its text and segments, as far as they are there."""
 
+    routing_reason = serializers.SerializerMethodField()
+
     class Meta(TranscriptionSerializer.Meta):
         fields = [
             *TranscriptionSerializer.Meta.fields,
+            "routing_reason",
             "size_bytes",
             "content_type",
             "language_hint",
@@ -77,6 +80,10 @@ class TranscriptionDetailSerializer(TranscriptionSerializer):
             "engine_seconds",
         ]
         read_only_fields = fields
+
+    def get_routing_reason(self, row: Transcription) -> str | None:
+        """Why this model: one of ``Transcription.RoutingReason``; null until it is chosen."""
+        return row.routing_reason or None
 
     def to_representation(self, instance: Transcription) -> dict[str, Any]:
         shown = super().to_representation(instance)

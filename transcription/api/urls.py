@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, include, path
 from rest_framework import routers
 
+from transcription.api.reload_model import ReloadModelView
 from transcription.api.transcribe import TranscribeView
 from transcription.api.transcriptions import TranscriptionViewSet
 from transcription.web.health import health
@@ -25,9 +26,13 @@ slashless = routers.SimpleRouter(trailing_slash=False)
 slashless.register("transcriptions", TranscriptionViewSet, basename="transcription-slashless")
 
 transcribe = TranscribeView.as_view()
+reload_model = ReloadModelView.as_view()
 urlpatterns: list[URLPattern | URLResolver] = [
     path("health", health, name="health"),
     path("health/", health),
+    # Before the admin's own addresses, which are for people.
+    path("admin/reload-model", reload_model, name="reload-model"),
+    path("admin/reload-model/", reload_model),
     path("api/v1/transcribe", transcribe, name="transcribe"),
     path("api/v1/transcribe/", transcribe),
     path("api/v1/", include(router.urls)),

@@ -142,6 +142,12 @@ class Engine(Protocol):
     #: none, where its language or its text does not allow it: then its segments have no words.
     gives_words: bool
 
+    def estimate_memory_bytes(self) -> int:
+        """Bytes that ``load`` is going to need at its peak, from the files; 0 without weights.
+
+        Loads nothing. Raises ``WeightsError`` for what can be seen to be missing or wrong.
+        """
+
     def load(self) -> Loaded:
         """Bring the weights into memory.
 

@@ -74,6 +74,8 @@ class FakeOptions:
     gives_words: bool = field(default=True, metadata=TEXT_UNCHANGED)
     #: Not empty: loading fails with this message, as a broken model would.
     load_error: str = field(default="", metadata=TEXT_UNCHANGED)
+    #: Bytes of memory that it pretends to take.
+    memory_bytes: int = field(default=0, metadata=TEXT_UNCHANGED)
     max_clip_seconds: float = field(default=30.0, metadata=TEXT_UNCHANGED)
     #: Obey orders in a clip's context, for tests of what a service does when an engine goes
     #: wrong: ``[fake:kill]`` ends the process by SIGKILL, ``[fake:hang]`` never returns,
@@ -83,7 +85,7 @@ class FakeOptions:
     obey_context: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("words_per_second", "seconds_per_second", "load_seconds"):
+        for name in ("words_per_second", "seconds_per_second", "load_seconds", "memory_bytes"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative")
         if self.max_clip_seconds <= 0:
@@ -99,6 +101,10 @@ class FakeEngine:
         self.gives_words = self.options.gives_words
         self._loaded = False
 
+    def estimate_memory_bytes(self) -> int:
+        """What it will pretend to take."""
+        return self.options.memory_bytes
+
     def load(self) -> Loaded:
         """Pretend to load. Raises ``WeightsError`` with the message of ``load_error``."""
         started = time.monotonic()
@@ -110,7 +116,7 @@ class FakeEngine:
             digest=load_digest(engine="fake", weights="", options=text_options(self.options)),
             device="cpu",
             dtype="none",
-            memory_bytes=0,
+            memory_bytes=self.options.memory_bytes,
             load_seconds=time.monotonic() - started,
             words=self.gives_words,
         )

@@ -27,7 +27,7 @@ from transcription.engines.base import (
 from transcription.engines.options import read_options, text_options
 from transcription.engines.qwen3 import decisions
 from transcription.engines.qwen3.aligning import Aligning, Spoken
-from transcription.engines.qwen3.files import HOW_TO_GET_ALIGNER, checked_files
+from transcription.engines.qwen3.files import HOW_TO_GET_ALIGNER, checked_files, weights_bytes
 from transcription.engines.qwen3.languages import LANGUAGE_NAMES, code_of, known_code, name_of
 from transcription.engines.qwen3.memory import forget_frames, give_back_memory
 from transcription.engines.qwen3.options import Qwen3AsrOptions
@@ -63,6 +63,11 @@ class Qwen3AsrEngine:
     def gives_words(self) -> bool:
         """Whether there is an aligner that nothing speaks against; see ``Engine``."""
         return self._aligning is not None and not self._aligning.broken
+
+    def estimate_memory_bytes(self) -> int:
+        """Bytes of the weights in the wanted number format; see ``Engine``."""
+        folder, _names = checked_files(self.config.weights_dir)
+        return weights_bytes(folder, self.options.dtype)
 
     def load(self) -> Loaded:
         """Bring the weights into memory and recognise one second of silence with them.

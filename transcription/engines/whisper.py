@@ -108,6 +108,13 @@ class WhisperEngine:
         self._model: WhisperModel | None = None
         self._batch_seconds = self.options.batch_seconds
 
+    def estimate_memory_bytes(self) -> int:
+        """The size of the stored weights, from which other types are made; see ``Engine``."""
+        folder = require_files(self._config.weights_dir, REQUIRED_FILES, how_to_get=HOW_TO_GET)
+        stored_bytes = (folder / "model.bin").stat().st_size
+        # Stored as float16.
+        return stored_bytes * 2 if self.options.compute_type == "float32" else stored_bytes
+
     def load(self) -> Loaded:
         """Bring the weights into memory; see ``Engine.load``. Nothing is fetched from anywhere."""
         started = time.monotonic()

@@ -37,6 +37,12 @@ class Transcription(LeasedWork):
         RULES = "rules", "by the rules of written text"
         MODEL = "model", "by the rules and a punctuation model"
 
+    class RoutingReason(models.TextChoices):
+        REQUESTED = "requested", "asked for by name"
+        FIRST_THAT_FITS = "first_that_fits", "the first in order that fits"
+        ONLY_FOR_LANGUAGE = "only_for_language", "the only one for the language"
+        LONGER_THAN_EVERY_LIMIT = "longer_than_every_limit", "longer than every limit"
+
     #: Statuses that nothing but a person's wish changes any more.
     FINAL = (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
 
@@ -99,6 +105,10 @@ class Transcription(LeasedWork):
     )
     model_name = models.CharField(max_length=100, blank=True, default="", editable=False)
     """Kept when the model's row is gone."""
+    routing_reason = models.CharField(
+        max_length=30, choices=RoutingReason.choices, blank=True, default="", editable=False
+    )
+    """Why this model; empty until it is chosen."""
     language = models.CharField(max_length=10, blank=True, default="")
     """Code of the language that most of the speech is in; empty: no speech."""
     languages = models.JSONField(default=list, blank=True, editable=False)

@@ -126,6 +126,14 @@ _KINDS = [
         "then try again.")),
     _kind(5003, 500, "internal_error", _T(
         "The service made a mistake. Tell the operator the request id {request_id}.")),
+    # 6…: what an operator asks for
+    _kind(6001, 400, "model_not_named", _T(
+        "There are several models. Name one in the field 'model': {available}.")),
+    _kind(6002, 400, "weights_not_allowed", _T(
+        "Weights may not be loaded from '{value}'. Name a directory below {allowed}.")),
+    _kind(6003, 400, "weights_not_found", _T(
+        "There is no directory of weights at '{value}'. Put the files there first "
+        "(manage.py fetch_model NAME).")),
     # 7…: files of a command (manage.py transcribe, evaluate); nothing of HTTP
     _kind(7001, 0, "file_not_found", _T("There is no such file. Check the path.")),
     _kind(7002, 0, "file_not_readable", _T(

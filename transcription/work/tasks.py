@@ -7,6 +7,7 @@ import time
 
 from django.db import Error as DatabaseError
 
+from transcription.services import bell
 from transcription.work.chores import chore_next
 from transcription.work.prepare import stand_by
 from transcription.work.recognise import recognise_next
@@ -20,6 +21,9 @@ logger = logging.getLogger(__name__)
 LINGER_POLL_SECONDS = 0.01
 #: It goes to sleep all the same after this: a slow decode rings the bell itself.
 LINGER_SECONDS = 2.0
+#: A look that finds work without end rings for the next one after this, and ends: a task that
+#: ran for django-q's timeout (900 s) would be killed, and its cluster with it.
+LOOK_SECONDS = 240.0
 
 
 def look_for_speech() -> None:
@@ -27,8 +31,11 @@ def look_for_speech() -> None:
     here = runtime()
     with here.busy():
         warm_up(here)
-        last_work = time.monotonic()
+        started = last_work = time.monotonic()
         while not stop_requested():
+            if time.monotonic() - started > LOOK_SECONDS:
+                bell.wake(bell.ENGINE)
+                break
             if _one_piece(here):
                 last_work = time.monotonic()
             elif time.monotonic() - last_work < LINGER_SECONDS and preparation_under_way():
@@ -51,5 +58,8 @@ def look_for_chores() -> None:
     here = runtime()
     with here.busy():
         stand_by()
+        started = time.monotonic()
         while not stop_requested() and chore_next(here):
-            pass
+            if time.monotonic() - started > LOOK_SECONDS:
+                bell.wake(bell.CHORES)
+                break

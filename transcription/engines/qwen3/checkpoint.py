@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,11 @@ from transcription.engines.base import EngineError, WeightsError
 from transcription.engines.qwen3.decisions import TEXT_MARKER, is_out_of_memory
 from transcription.engines.qwen3.files import HOW_TO_GET
 from transcription.engines.qwen3.int8 import memory_bytes, to_int8
+
+#: While the library builds a model it changes torch's default number format, which belongs to the
+#: whole process. Held meanwhile, and by every batch: a service loads new weights while the old
+#: ones serve, and numbers of another precision could come into their batch.
+DEFAULT_DTYPE_LOCK = threading.RLock()
 
 #: Before it, the language hint went into the wrong turn of the conversation.
 OLDEST_TRANSFORMERS = (5, 15)
@@ -35,6 +42,21 @@ class Checkpoint:
     #: Token between the language and the text.
     marker_token: int
     memory_bytes: int
+
+
+class _BuiltBetweenBatches:
+    """What the library changes for the whole process as it builds, it changes between batches."""
+
+    @classmethod
+    def get_init_context(cls, *args: Any, **kwargs: Any) -> list[Any]:
+        above: Any = super()
+        return [DEFAULT_DTYPE_LOCK, *above.get_init_context(*args, **kwargs)]
+
+
+@cache
+def _between_batches(kind: type) -> Any:
+    """The library's class ``kind``, built between batches; the library knows it by its name."""
+    return type(kind.__name__, (_BuiltBetweenBatches, kind), {})
 
 
 def load_checkpoint(folder: Path, *, device: str, dtype: str, attention: str) -> Checkpoint:
@@ -117,7 +139,7 @@ def read_model(
     load_dtype = "auto" if dtype == "int8" else getattr(torch, dtype)
     loaded: Any
     try:
-        loaded = kind.from_pretrained(
+        loaded = _between_batches(kind).from_pretrained(
             folder,
             dtype=load_dtype,
             attn_implementation=attention,

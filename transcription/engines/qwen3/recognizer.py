@@ -17,7 +17,7 @@ import torch
 
 from transcription.engines.base import Clip, FinishReason
 from transcription.engines.qwen3.cache import growing_cache, keep_rows
-from transcription.engines.qwen3.checkpoint import Checkpoint
+from transcription.engines.qwen3.checkpoint import DEFAULT_DTYPE_LOCK, Checkpoint
 from transcription.engines.qwen3.decisions import loop_penalties, loop_unit
 
 logger = logging.getLogger(__name__)
@@ -79,11 +79,12 @@ class Recognizer:
 
         Raises what torch raises when memory runs out.
         """
-        prompts = [self._embedded_prompt(request) for request in requests]
-        writing = _Writing(self.checkpoint, prompts, requests)
-        while writing.rows:
-            writing.step()
-        return writing.answers
+        with DEFAULT_DTYPE_LOCK:
+            prompts = [self._embedded_prompt(request) for request in requests]
+            writing = _Writing(self.checkpoint, prompts, requests)
+            while writing.rows:
+                writing.step()
+            return writing.answers
 
     def text_of(self, tokens: Sequence[int]) -> str:
         """The text of an answer's tokens, the marker between language and text included."""
