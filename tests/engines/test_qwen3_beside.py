@@ -9,6 +9,7 @@ import pytest
 pytest.importorskip("torch")
 
 import torch
+from transformers import Qwen3ASRForConditionalGeneration
 
 from tests.engines.tiny import TINY, TINY_B, clip_of, loaded, make_engine
 from tests.engines.tone_words import held_out
@@ -55,7 +56,8 @@ def test_the_default_number_format_never_changes_under_a_batch(monkeypatch) -> N
             seen.add(torch.get_default_dtype())
         return really(self, request)
 
-    context = checkpoint._BuiltBetweenBatches.get_init_context
+    built = checkpoint.built_between_batches(Qwen3ASRForConditionalGeneration)
+    context = built.get_init_context
 
     def entered(*args: object, **kwargs: object) -> list[object]:
         class Note:
@@ -68,7 +70,7 @@ def test_the_default_number_format_never_changes_under_a_batch(monkeypatch) -> N
 
     engine = loaded(TINY)
     monkeypatch.setattr(Recognizer, "_embedded_prompt", watched)
-    monkeypatch.setattr(checkpoint._BuiltBetweenBatches, "get_init_context", entered)
+    monkeypatch.setattr(built, "get_init_context", entered)
     over = threading.Event()
 
     def load() -> None:

@@ -52,7 +52,7 @@ def test_the_true_duration_decides(two_models, post, work, speech, declared) -> 
     for row, name in ((short, "quick"), (long, "careful")):
         row.refresh_from_db()
         assert (row.status, row.model_name) == ("completed", name)
-        assert row.text.startswith(f"{name} ")
+        assert row.text.lower().startswith(f"{name} ")
         assert row.routing_reason == "first_that_fits"
 
 

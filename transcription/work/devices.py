@@ -7,9 +7,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from django.conf import settings
-
-from transcription.engines.devices import DeviceMemory, memory_of
 from transcription.work.locks import LockTakenError, open_and_lock
 
 _POLL_SECONDS = 0.05
@@ -77,11 +74,3 @@ def device_lock(
             )
         else:
             time.sleep(_POLL_SECONDS)
-
-
-def memory_for_models() -> DeviceMemory | None:
-    """Return the memory of the device that this process loads models onto; None: unknown."""
-    device: str = settings.DEVICE
-    if device == "auto":
-        device = "cuda:0" if gpu_is_present() else "cpu"
-    return memory_of("cuda:0" if device == "cuda" else device)

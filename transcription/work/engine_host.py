@@ -19,7 +19,6 @@ from transcription.engines.devices import DeviceMemory
 from transcription.engines.registry import build
 from transcription.models import SpeechModel
 from transcription.work import memory
-from transcription.work.devices import memory_for_models
 from transcription.work.engine_records import Failure, Load, Ready, Recipe, files_in, is_passing
 
 logger = logging.getLogger(__name__)
@@ -47,7 +46,7 @@ class EngineHost:
         self,
         build_engine: Callable[[str, EngineConfig], Engine] = build,
         before_load: Callable[[], None] = lambda: None,
-        device_memory: Callable[[], DeviceMemory | None] = memory_for_models,
+        device_memory: Callable[[], DeviceMemory | None] = lambda: None,
     ) -> None:
         self._build = build_engine
         self._before_load = before_load

@@ -44,19 +44,18 @@ class Checkpoint:
     memory_bytes: int
 
 
-class _BuiltBetweenBatches:
-    """What the library changes for the whole process as it builds, it changes between batches."""
-
-    @classmethod
-    def get_init_context(cls, *args: Any, **kwargs: Any) -> list[Any]:
-        above: Any = super()
-        return [DEFAULT_DTYPE_LOCK, *above.get_init_context(*args, **kwargs)]
-
-
 @cache
-def _between_batches(kind: type) -> Any:
-    """The library's class ``kind``, built between batches; the library knows it by its name."""
-    return type(kind.__name__, (_BuiltBetweenBatches, kind), {})
+def built_between_batches(kind: Any) -> Any:
+    """The library's class ``kind``; what it changes for the whole process, between batches."""
+
+    class Built(kind):  # type: ignore[misc]
+        @classmethod
+        def get_init_context(cls, *args: Any, **kwargs: Any) -> list[Any]:
+            return [DEFAULT_DTYPE_LOCK, *super().get_init_context(*args, **kwargs)]
+
+    # The library knows its classes by their names.
+    Built.__name__ = kind.__name__
+    return Built
 
 
 def load_checkpoint(folder: Path, *, device: str, dtype: str, attention: str) -> Checkpoint:
@@ -139,7 +138,7 @@ def read_model(
     load_dtype = "auto" if dtype == "int8" else getattr(torch, dtype)
     loaded: Any
     try:
-        loaded = _between_batches(kind).from_pretrained(
+        loaded = built_between_batches(kind).from_pretrained(
             folder,
             dtype=load_dtype,
             attn_implementation=attention,
