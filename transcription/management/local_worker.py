@@ -101,6 +101,7 @@ class _Work:
         from transcription.work.waiting import warm_up
 
         here = runtime()
+        self._say("began")
         if self._job["load_first"]:
             warm_up(here)
             while not (here.engines.loaded() or here.engines.errors()):
