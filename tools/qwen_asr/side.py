@@ -1,6 +1,6 @@
 """The package's batch on random weights of a checkpoint's shape: a side of the benchmark.
 
-    …/python -m tools.qwen_asr.side    (in the environment of ``venv.sh``, in the project's folder)
+…/python -m tools.qwen_asr.side    (in the environment of ``venv.sh``, in the project's folder)
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from transformers import Qwen2TokenizerFast, WhisperFeatureExtractor
+
 from qwen_asr import Qwen3ASRModel
 from qwen_asr.core.transformers_backend import (
     Qwen3ASRConfig,
     Qwen3ASRForConditionalGeneration,
     Qwen3ASRProcessor,
 )
-from transformers import Qwen2TokenizerFast, WhisperFeatureExtractor
-
 from transcription.engines.side import Work, serve
 
 SAMPLE_RATE_HZ = 16_000

@@ -53,7 +53,6 @@ class GrowingLayer(DynamicLayer):
         # The copies have no room to spare; the next token makes some.
         self._key_room = self._value_room = None
 
-
     @classmethod
     def joined(
         cls, parts: Sequence[tuple[Sequence[int], GrowingLayer]], *, tokens: int

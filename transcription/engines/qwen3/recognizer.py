@@ -152,9 +152,7 @@ class Writing:
         longest = max(lengths)
         self.padding = [longest - length for length in lengths]
         #: 1 for what may be looked at: int64, shape (rows, tokens so far), padded on the left.
-        self.mask = torch.ones(
-            (len(prompts), longest), dtype=torch.long, device=prompts[0].device
-        )
+        self.mask = torch.ones((len(prompts), longest), dtype=torch.long, device=prompts[0].device)
         for row, padding in enumerate(self.padding):
             self.mask[row, :padding] = 0
         #: What the last token of every row came to: float, shape (rows, width).
