@@ -67,11 +67,13 @@ class GrowingLayer(DynamicLayer):
                 layer.lazy_initialization(part.keys, part.values)
                 heads, width = part.keys.shape[1], part.keys.shape[-1]
                 shape = (clips, heads, tokens + _STRIDE_TOKENS, width)
-                # Zeros: what padding holds is multiplied by 0, and must be a number.
-                layer._key_room = part.keys.new_zeros(shape)
-                layer._value_room = part.values.new_zeros(shape)
+                layer._key_room = part.keys.new_empty(shape)
+                layer._value_room = part.values.new_empty(shape)
             places = torch.tensor(rows, device=part.keys.device)
             before = tokens - part.keys.shape[-2]
+            # What padding holds is multiplied by 0, and so must be a number.
+            layer._key_room[places, :, :before] = 0
+            layer._value_room[places, :, :before] = 0
             layer._key_room[places, :, before:tokens] = part.keys
             layer._value_room[places, :, before:tokens] = part.values
         assert layer._key_room is not None
