@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from django.core.management import CommandError, call_command
 
 from transcription.engines.base import Clip
@@ -62,6 +63,7 @@ def test_without_the_package_nothing_is_said_of_it() -> None:
 
 
 def test_ours_and_the_library_write_the_same_number_of_tokens() -> None:
+    torch.set_num_threads(1)  # a second one costs more than it brings on a model this small
     checkpoint = load_checkpoint(TINY, device="cpu", dtype="float32", attention="sdpa")
     recognizer = FixedLengthRecognizer(
         checkpoint, device="cpu", dtype="float32", max_context_tokens=1
