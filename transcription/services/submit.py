@@ -47,6 +47,7 @@ def submit(
     language_hint: str = "",
     prompt: str = "",
     requested_model: str = "",
+    want_words: bool = False,
     title: str = "",
     request_id: str = "",
 ) -> Transcription:
@@ -61,9 +62,9 @@ def submit(
         raise ServiceError("empty_file")
     if len(prompt) > MAX_PROMPT_CHARACTERS:
         raise ServiceError("prompt_too_long", limit=MAX_PROMPT_CHARACTERS)
-    language = _language(language_hint)
+    language = language_of(language_hint)
     model_name = _model(requested_model)
-    _require_a_model_that_knows(language, model_name)
+    require_a_model_that_knows(language, model_name)
 
     guess = sniff(upload.head)
     extension, content_type = (guess.extension, guess.content_type) if guess else UNKNOWN_CONTENT
@@ -84,6 +85,7 @@ def submit(
         language_hint=language,
         prompt=prompt,
         requested_model=model_name,
+        want_words=want_words,
     )
     try:
         with transaction.atomic():
@@ -99,7 +101,8 @@ def submit(
     return row
 
 
-def _language(hint: str) -> str:
+def language_of(hint: str) -> str:
+    """Return the code of a language hint, "" for none; raises ``unknown_language``."""
     try:
         return normalise_code(hint) or ""
     except UnknownLanguage as error:
@@ -116,7 +119,7 @@ def _model(name: str) -> str:
     return name
 
 
-def _require_a_model_that_knows(language: str, model_name: str) -> None:
+def require_a_model_that_knows(language: str, model_name: str) -> None:
     """Refuse a language that no enabled model knows; without any model, recordings may wait."""
     candidates = enabled_candidates()
     if candidates and choose(candidates, requested=model_name, language=language) is None:
