@@ -311,6 +311,13 @@ OPENAI_WAIT_SECONDS = env.number(
     "How long POST /v1/audio/transcriptions waits for its result; a proxy in front must wait as long.",
     high=86_400,
 )
+KEEP_ALIVE_SECONDS = env.number(
+    "ASR_KEEP_ALIVE_SECONDS",
+    15,
+    "Pause between the signs of life of a silent event stream; proxies close what is silent for longer.",
+    low=0.05,
+    high=600,
+)
 RATE_ANON = env.text(
     "ASR_RATE_ANON", "5/m", "Calls of the transcribe route by address without a token."
 )

@@ -61,11 +61,31 @@ def text_so_far(row_id: uuid.UUID) -> str:
     return join(pieces)
 
 
-def _stored_segments(row: Transcription) -> list[dict[str, Any]]:
+def segments_of_chunks(ids: Sequence[int]) -> list[dict[str, Any]]:
+    """Return the segments of these finished chunks, as far as the engine has them; one query."""
+    chunks = (
+        Chunk.objects.filter(pk__in=ids)
+        .order_by("start_sample")
+        .only("transcription_id", "language", "segments")
+    )
+    segments = _running_segments(list(chunks))
+    for segment in segments:
+        del segment["index"]  # which is its number among all of them
+    return segments
+
+
+def segments_from(row: Transcription, start: int, count: int) -> list[dict[str, Any]]:
+    """Return up to ``count`` segments from that index on; one query."""
+    if row.step == Transcription.Step.OVER:
+        return _stored_segments(row, index__gte=start, index__lt=start + count)
+    return content_of(row).segments[start : start + count]
+
+
+def _stored_segments(row: Transcription, **which: int) -> list[dict[str, Any]]:
     fields = ("index", "start_seconds", "end_seconds", "text", "language", "words")
     return [
         {**segment, "language": segment["language"] or None}
-        for segment in row.segments.order_by("index").values(*fields)
+        for segment in row.segments.filter(**which).order_by("index").values(*fields)
     ]
 
 

@@ -8,9 +8,8 @@ from typing import Any
 
 from django.http import StreamingHttpResponse
 
-#: A comment goes out after so many seconds without an event: a proxy closes what is silent for
-#: a minute, and a client that is gone shows when something is sent to it.
-KEEP_ALIVE_SECONDS = 15.0
+#: A comment, which clients pass over. It goes out after ``settings.KEEP_ALIVE_SECONDS`` without
+#: an event.
 KEEP_ALIVE = b": keep-alive\n\n"
 
 

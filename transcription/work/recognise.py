@@ -138,9 +138,10 @@ def recognise(chunks: Sequence[Chunk], ready: Ready, runtime: Runtime) -> bool:
         batch: list[Chunk] = []
         clips: list[Clip] = []
         for chunk in chunks:
-            row = rows[chunk.transcription_id]
-            samples = _samples(chunk, row)
-            if samples is not None:
+            row = rows.get(chunk.transcription_id)
+            # None: deleted since the claim, and its chunks with it.
+            samples = _samples(chunk, row) if row else None
+            if row and samples is not None:
                 batch.append(chunk)
                 clips.append(
                     Clip(

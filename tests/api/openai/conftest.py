@@ -50,6 +50,8 @@ def client_of(token: str) -> Iterator[Callable[..., openai.OpenAI]]:
     made: list[openai.OpenAI] = []
 
     def make(served: Served, **options: object) -> openai.OpenAI:
+        # Impatient clients are to meet a process that is up.
+        assert served.request("GET", "/health").status == 200
         made.append(
             openai.OpenAI(
                 base_url=f"http://127.0.0.1:{served.port}/v1",

@@ -93,9 +93,7 @@ def test_a_stream_says_the_whole_text_in_pieces_and_then_at_once(
     assert done.to_dict()["usage"] == {"type": "duration", "seconds": DURATION_SECONDS}
 
 
-def test_the_asynchronous_client_gets_the_same(
-    service: Measured, talk: bytes, heard: str
-) -> None:
+def test_the_asynchronous_client_gets_the_same(service: Measured, talk: bytes, heard: str) -> None:
     async def run() -> None:
         async with openai.AsyncOpenAI(
             base_url=f"{service.service.url}/v1",

@@ -45,7 +45,9 @@ def error_body(code: str, message: str, *, field: str = "") -> dict[str, Any]:
 
 
 def error_headers(code: str) -> dict[str, str]:
-    """Return what tells the official clients not to repeat the request, where that is so."""
+    """Return what tells the official clients when to repeat a request, and when not to."""
+    if code == "wait_ended":
+        return {"Retry-After": "1"}  # to wait on: see api.openai.repeats
     return {"x-should-retry": "false"} if code in _REPEATING_IS_OF_NO_USE else {}
 
 

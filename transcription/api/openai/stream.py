@@ -11,6 +11,8 @@ import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+from django.conf import settings
+
 from transcription.api import sse
 from transcription.api.openai.answers import code_of_failure, usage_of
 from transcription.api.openai.shape import error_body
@@ -35,7 +37,7 @@ async def text_events(row_id: uuid.UUID) -> AsyncIterator[bytes]:
     try:
         async with changes_of(row_id) as changes:
             while True:
-                seen = await changes.next(sse.KEEP_ALIVE_SECONDS)
+                seen = await changes.next(settings.KEEP_ALIVE_SECONDS)
                 if seen is None:
                     yield sse.KEEP_ALIVE
                     continue

@@ -65,7 +65,7 @@ def _when_over(request: Request, row: Transcription, asked: Asked) -> HttpRespon
     wait_until_final(
         row.pk,
         # A stream that fails at once can still say so by its status.
-        sse.KEEP_ALIVE_SECONDS if asked.stream else settings.OPENAI_WAIT_SECONDS,
+        settings.KEEP_ALIVE_SECONDS if asked.stream else settings.OPENAI_WAIT_SECONDS,
         on_give_up=when_the_client_leaves(request),
         enough=lambda seen: asked.stream and seen.processed_seconds > 0,
     )
