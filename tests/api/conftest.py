@@ -88,5 +88,11 @@ def staff(db: None) -> Client:
     return caller(User.objects.create_user("root", is_staff=True))
 
 
+def told(response: Any) -> tuple[int, str]:
+    """Status and stable code of an error, in whichever shape."""
+    body = response.json()
+    return response.status_code, body.get("error", body)["code"]
+
+
 def url_of(row: Transcription, action: str = "") -> str:
     return f"{LIST_URL}{row.pk}/{action + '/' if action else ''}"

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
 
-from tests.api.conftest import LIST_URL, PostAndEnd, caller, url_of
+from tests.api.conftest import LIST_URL, PostAndEnd, caller, told, url_of
 from transcription.models import ApiToken, Chunk, LeasedWork, Segment, SpeechModel, Transcription
 
 Status, Step, State = Transcription.Status, Transcription.Step, LeasedWork.State
@@ -24,10 +24,6 @@ def row(ann: User, data_dir: Path) -> Transcription:
     path.parent.mkdir()
     path.write_bytes(b"RIFF")
     return Transcription.objects.create(owner=ann, audio=name, title="Talk")
-
-
-def told(response: Any) -> tuple[int, str]:
-    return response.status_code, response.json()["code"]
 
 
 ACTIONS = [

@@ -80,14 +80,14 @@ def render_docx(transcript: Transcript, *, title: str) -> bytes:
     Without segments the text is one paragraph.
     """
     rtl = transcript.language in RIGHT_TO_LEFT
-    paragraphs = [_paragraph(tidy(title), style="Title", rtl=rtl)]
+    paragraphs = [_paragraph(title, style="Title", rtl=rtl)]
     if transcript.segments:
         paragraphs += [
-            _paragraph(tidy(segment.text), time=_clock(segment.start_seconds), rtl=rtl)
+            _paragraph(segment.text, time=_clock(segment.start_seconds), rtl=rtl)
             for segment in transcript.segments
         ]
     elif transcript.text.strip():
-        paragraphs.append(_paragraph(tidy(transcript.text), rtl=rtl))
+        paragraphs.append(_paragraph(transcript.text, rtl=rtl))
     document = f"{_HEAD}<w:document {_W}><w:body>{''.join(paragraphs)}{_PAGE}</w:body></w:document>"
     written = io.BytesIO()
     with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -111,7 +111,7 @@ def _paragraph(text: str, *, style: str = "", time: str = "", rtl: bool) -> str:
         runs += f'<w:r><w:rPr><w:rStyle w:val="Time"/></w:rPr><w:t>{time}</w:t></w:r>'
         runs += '<w:r><w:t xml:space="preserve">  </w:t></w:r>'
     run_properties = "<w:rPr><w:rtl/></w:rPr>" if rtl else ""
-    words = escape(_NO_XML.sub("", text))
+    words = escape(tidy(_NO_XML.sub("", text)))
     runs += f'<w:r>{run_properties}<w:t xml:space="preserve">{words}</w:t></w:r>'
     return f"<w:p>{f'<w:pPr>{properties}</w:pPr>' if properties else ''}{runs}</w:p>"
 

@@ -26,7 +26,7 @@ PIECE_BYTES = 256 * 1024
 SHOWN_INLINE = ("audio/", "video/")
 UNKNOWN_TYPE = "application/octet-stream"
 
-_ONE_RANGE = re.compile(r"bytes=\s*(\d*)-(\d*)\s*", re.IGNORECASE)
+_ONE_RANGE = re.compile(r"bytes=\s*(\d*)-(\d*)\s*", re.ASCII | re.IGNORECASE)
 
 
 class UnsatisfiableRange(Exception):
