@@ -164,7 +164,7 @@ class TranscriptionViewSet(
             rows = rows.defer("text", "prompt")
         return rows
 
-    def filter_queryset(self, queryset: QuerySet[Transcription]) -> QuerySet[Transcription]:
+    def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
         # The parameters of one transcription's addresses are others.
         return super().filter_queryset(queryset) if self.action == "list" else queryset
 

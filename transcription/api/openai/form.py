@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import IO, Any
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
 from django.core.files.uploadhandler import FileUploadHandler
 from django.http import QueryDict
-from django.http.multipartparser import (
+from django.http.multipartparser import (  # type: ignore[attr-defined]  # exhaust
     FILE,
     RAW,
     ChunkIter,
@@ -42,7 +42,7 @@ class RecordingFormParser(parsers.BaseParser):
 
     def parse(
         self,
-        stream: IO[Any],
+        stream: Any,
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> parsers.DataAndFiles[Any, Any]:
@@ -59,9 +59,18 @@ class RecordingFormParser(parsers.BaseParser):
 class _RecordingForm(DjangoParser):
     """Django's parser, but one that knows a file by the name of its part."""
 
+    # Django's constructor sets these; its type stubs do not tell.
+    _boundary: bytes
+    _chunk_size: int
+    _content_length: int
+    _encoding: str
+    _input_data: Any
+    _upload_handlers: list[FileUploadHandler]
+    _files: MultiValueDict[str, Any]
+
     def _parse(self) -> tuple[QueryDict, MultiValueDict[str, Any]]:
-        handler: FileUploadHandler = self._upload_handlers[0]
-        fields = QueryDict(mutable=True, encoding=self._encoding)
+        handler = self._upload_handlers[0]
+        fields = QueryDict("", mutable=True, encoding=self._encoding)
         # parse() closes these where something goes wrong later in the form.
         files = self._files = MultiValueDict()
         parts = fields_bytes = 0

@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connections
+from django.http import QueryDict
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 from rest_framework.request import Request
@@ -38,6 +39,7 @@ class TranscriptionsView(RecordingView):
 
     def post(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
         recording = received_file(request)
+        assert isinstance(request.data, QueryDict)  # as our parser gives it
         asked = read_fields(request.data)
         model = model_asked_for(asked.model)
         if asked.wants_words:
