@@ -264,7 +264,7 @@ def test_text_of_another_model_takes_the_place_of_what_was_sent(
     assert texts(events) == ["of the new model"]
 
 
-def test_a_failed_one_says_why_in_the_callers_language_and_a_deleted_one_is_gone(
+def test_a_failed_one_says_why_and_a_deleted_one_is_gone(
     serve_standing: Serve, token: str, row: Transcription
 ) -> None:
     served = serve_standing()

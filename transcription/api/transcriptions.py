@@ -32,6 +32,9 @@ from transcription.services.remove import remove
 from transcription.web.ranges import send_file
 from transcription.web.watcher import wait_until_final
 
+#: Addresses below a transcription that its detail links to.
+LINKED = ("audio", "download", "events", "segments")
+
 
 class TranscriptionSerializer(serializers.ModelSerializer[Transcription]):
     """A transcription without its heavy fields, as lists show it."""
@@ -99,7 +102,10 @@ class TranscriptionDetailSerializer(TranscriptionSerializer):
         shown["links"] = {
             "self": shown["url"],
             "list": reverse("transcription-list", request=self.context.get("request")),
-            **{name: f"{shown['url']}{name}/" for name in ("audio", "download", "events")},
+            **{
+                name: f"{shown['url']}{name}/"
+                for name in ("audio", "download", "events", "segments")
+            },
         }
         return shown
 

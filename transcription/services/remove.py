@@ -30,6 +30,8 @@ def remove(row: Transcription) -> None:
         # Locked first: what refers to the row cannot be added between finding and deleting it.
         for locked in Transcription.objects.select_for_update(of=("self",)).filter(pk=row.pk):
             locked.delete()
+    # A worker that ended in between still saw the row, and left the file that it had begun.
+    work_file(row.pk).unlink(missing_ok=True)
     logger.info("Deleted %s.", row.pk)
 
 

@@ -25,6 +25,8 @@ PIECE_BYTES = 256 * 1024
 #: Kinds of content that a browser may show by itself: it plays them, and runs nothing in them.
 SHOWN_INLINE = ("audio/", "video/")
 UNKNOWN_TYPE = "application/octet-stream"
+#: A browser that shows the file by itself may play it, and nothing else.
+CONTENT_SECURITY_POLICY = "default-src 'none'; media-src 'self'; style-src 'unsafe-inline'; sandbox"
 
 _ONE_RANGE = re.compile(r"bytes=\s*(\d*)-(\d*)\s*", re.ASCII | re.IGNORECASE)
 
@@ -102,7 +104,7 @@ def send_file(
     response.headers["Accept-Ranges"] = "bytes"
     response.headers["Cache-Control"] = "private, no-cache"
     response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
     if response.status_code in {200, 206}:
         response.headers["Content-Type"] = shown_type
         disposition = content_disposition_header(shown_type == UNKNOWN_TYPE, file_name)
