@@ -27,7 +27,7 @@ from django.conf import settings
 from django.utils import translation
 
 from transcription.api import sse
-from transcription.api.partial import segments_of_chunks
+from transcription.api.live import segments_of_chunks
 from transcription.api.transcribe import error_message
 from transcription.models import Chunk, LeasedWork, Transcription
 from transcription.web.changes import Stopping, ask, changes_of

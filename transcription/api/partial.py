@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -41,37 +40,6 @@ def content_of(row: Transcription) -> Content:
         ),
         segments=_running_segments(chunks),
     )
-
-
-def text_so_far(row_id: uuid.UUID) -> str:
-    """Return the text of a running transcription up to its first stretch without one yet.
-
-    Longer each time, and never another text in front, for those who are sent only what is new.
-    """
-    pieces = []
-    for state, text, language in (
-        Chunk.objects.filter(transcription=row_id)
-        .order_by("start_sample")
-        .values_list("state", "text", "language")
-    ):
-        if state in {LeasedWork.State.PENDING, LeasedWork.State.LEASED}:
-            break
-        if state == LeasedWork.State.DONE:
-            pieces.append(Piece(text=_written(text, language), language=language or None))
-    return join(pieces)
-
-
-def segments_of_chunks(ids: Sequence[int]) -> list[dict[str, Any]]:
-    """Return the segments of these finished chunks, as far as the engine has them; one query."""
-    chunks = (
-        Chunk.objects.filter(pk__in=ids)
-        .order_by("start_sample")
-        .only("transcription_id", "language", "segments")
-    )
-    segments = _running_segments(list(chunks))
-    for segment in segments:
-        del segment["index"]  # which is its number among all of them
-    return segments
 
 
 def segments_from(row: Transcription, start: int, count: int) -> list[dict[str, Any]]:

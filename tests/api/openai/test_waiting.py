@@ -297,16 +297,28 @@ def test_a_recording_without_speech_has_no_words_and_that_is_right(
     assert (answer.result().words, answer.result().segments) == ([], [])
 
 
-def test_words_of_a_model_that_is_known_to_give_none_are_refused_at_once(
-    serve: Serve, client_of: ClientOf
+@pytest.mark.parametrize(
+    ("model", "others", "code"),
+    [
+        ("auto", [], "no_word_times"),
+        ("auto", [False], "no_word_times"),
+        ("qwen", [True], "no_word_times"),
+        ("auto", [True], "wait_ended"),
+        ("auto", [None], "wait_ended"),
+    ],
+)
+def test_words_that_no_model_gives_are_refused_before_anybody_waits(
+    serve: Serve, client_of: ClientOf, model: str, others: list[bool | None], code: str
 ) -> None:
     SpeechModel.objects.create(name="qwen", engine="qwen3_asr", gives_words=False)
+    for gives_words in others:
+        SpeechModel.objects.create(name="other", engine="whisper", gives_words=gives_words)
 
-    with pytest.raises(openai.BadRequestError) as refused:
-        send(client_of(serve()), **WITH_WORDS)
+    with pytest.raises(openai.APIStatusError) as told:
+        send(client_of(serve(ASR_OPENAI_WAIT_SECONDS="0.2")), model=model, **WITH_WORDS)
 
-    assert refused.value.code == "no_word_times"
-    assert not Transcription.objects.exists()
+    assert told.value.code == code
+    assert Transcription.objects.exists() is (code == "wait_ended")
 
 
 # --- streams ----------------------------------------------------------------------------------

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from transcription.api import sse
+from transcription.api.live import text_so_far
 from transcription.api.openai.answers import code_of_failure, usage_of
 from transcription.api.openai.shape import error_body
-from transcription.api.partial import text_so_far
 from transcription.api.transcribe import error_message
 from transcription.models import Transcription
 from transcription.services.errors import message_of

@@ -23,7 +23,6 @@ from transcription.api.openai.stream import text_events
 from transcription.api.transcribe import RecordingView, when_the_client_leaves
 from transcription.models import SpeechModel, Transcription
 from transcription.services.errors import ServiceError
-from transcription.services.routing import candidate_of, choose
 from transcription.services.submit import submit
 from transcription.web.watcher import wait_until_final
 
@@ -43,7 +42,7 @@ class TranscriptionsView(RecordingView):
         asked = read_fields(request.data)
         model = model_asked_for(asked.model)
         if asked.wants_words:
-            _require_word_times(model, asked.language)
+            _require_word_times(model)
         assert isinstance(request.user, User)
         row = None
         if repeats.is_repeated(request):
@@ -91,9 +90,9 @@ def model_asked_for(name: str) -> str:
     return "" if name == "auto" else name
 
 
-def _require_word_times(model: str, language: str) -> None:
-    """Refuse at once what the model is known not to give, before it is waited for."""
-    enabled = {row.name: row for row in SpeechModel.objects.filter(enabled=True)}
-    name = choose(map(candidate_of, enabled.values()), requested=model, language=language)
-    if name is not None and enabled[name].gives_words is False:
-        raise ServiceError("no_word_times", model=name)
+def _require_word_times(model: str) -> None:
+    """Refuse at once what the model, or each of them, is known not to give."""
+    enabled = list(SpeechModel.objects.filter(enabled=True))
+    asked = [row for row in enabled if row.name == model or not model]
+    if asked and all(row.gives_words is False for row in asked):
+        raise ServiceError("no_word_times", model=asked[0].name)
