@@ -98,16 +98,35 @@ CORS_ALLOWED_ORIGINS = env.words(
     "ASR_CORS_ORIGINS", [], "Origins of web front ends that may call the API; none by default."
 )
 CORS_URLS_REGEX = r"^/(api|v1|health)(/|$)"
-CORS_EXPOSE_HEADERS = ["Location", "Retry-After", "X-Request-ID"]
+CORS_EXPOSE_HEADERS = [
+    "Content-Disposition",
+    "Content-Range",
+    "Location",
+    "Retry-After",
+    "X-Request-ID",
+]
 CORS_ALLOW_HEADERS = (
     "accept",
     "authorization",
     "content-type",
     "idempotency-key",
+    "if-range",
+    "last-event-id",
+    "range",
     "user-agent",
     "x-csrftoken",
     "x-request-id",
     "x-requested-with",
+    # What the OpenAI library for browsers sends along.
+    "openai-organization",
+    "openai-project",
+    *(
+        f"x-stainless-{name}"
+        for name in (
+            *("arch", "lang", "os", "package-version", "retry-count"),
+            *("runtime", "runtime-version", "timeout"),
+        )
+    ),
 )
 
 # --- the project ------------------------------------------------------------------------------
@@ -285,6 +304,19 @@ SYNC_WAIT_SECONDS = env.number(
     120,
     "How long POST /api/v1/transcribe waits for its result before it answers 202.",
     high=3600,
+)
+OPENAI_WAIT_SECONDS = env.number(
+    "ASR_OPENAI_WAIT_SECONDS",
+    3600,
+    "How long POST /v1/audio/transcriptions waits for its result; a proxy in front must wait as long.",
+    high=86_400,
+)
+KEEP_ALIVE_SECONDS = env.number(
+    "ASR_KEEP_ALIVE_SECONDS",
+    15,
+    "Pause between the signs of life of a silent event stream; proxies close what is silent for longer.",
+    low=0.05,
+    high=600,
 )
 RATE_ANON = env.text(
     "ASR_RATE_ANON", "5/m", "Calls of the transcribe route by address without a token."

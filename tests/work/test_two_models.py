@@ -116,11 +116,8 @@ def test_recordings_of_a_deleted_model_get_another_one(
     look_for_speech()
     work()
     row.refresh_from_db()
-    assert (row.status, row.model_name, row.text.split()[0].lower()) == (
-        "completed",
-        "second",
-        "second",
-    )
+    assert (row.status, row.model_name) == ("completed", "second")
+    assert row.text.lower().startswith("second ")
 
 
 # --- the real thing, small

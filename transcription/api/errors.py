@@ -1,6 +1,7 @@
 """Every error leaves by this door: which one it is, and the shape that its address promises.
 
 The transcribe route answers in the envelope ``{"code": number, "message": words, "data": null}``;
+the addresses of OpenAI's API in the shape of theirs (``api.openai.shape``);
 every other address in ``{"code": "stable_code", "message": words, "request_id": …}``, with
 ``errors`` (a list of ``field`` and ``message``) where single fields are at fault.
 """
@@ -23,6 +24,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 
 from asr_project.logs import current_request_id
+from transcription.api.openai import shape as openai
 from transcription.services.errors import ServiceError
 
 logger = logging.getLogger(__name__)
@@ -52,6 +54,12 @@ class Refusal:
         """Return the JSON body that the address ``path`` promises for errors."""
         if path in ENVELOPE_PATHS:
             return {"code": self.error.kind.number, "message": self.error.words(), "data": None}
+        if openai.is_openai(path):
+            return openai.error_body(
+                self.error.code,
+                self.error.words(),
+                field=self.fields[0][0] if self.fields else "",
+            )
         body: dict[str, Any] = {
             "code": self.error.code,
             "message": self.error.words(),
@@ -61,12 +69,17 @@ class Refusal:
             body["errors"] = [{"field": name, "message": words} for name, words in self.fields]
         return body
 
+    def headers_at(self, path: str) -> dict[str, str]:
+        """Return the headers of the answer at the address ``path``."""
+        extra = openai.error_headers(self.error.code) if openai.is_openai(path) else {}
+        return {**self.headers, **extra}
+
     def response(self, request: HttpRequest) -> JsonResponse:
         """Return it as a plain Django response, for where the REST framework has no say."""
         return JsonResponse(
             self.body(request.path),
             status=self.error.kind.status,
-            headers=dict(self.headers),
+            headers=self.headers_at(request.path),
             json_dumps_params={"ensure_ascii": False},
         )
 
@@ -155,7 +168,7 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response 
     return Response(
         refusal.body(context["request"].path),
         status=refusal.error.kind.status,
-        headers=dict(refusal.headers),
+        headers=refusal.headers_at(context["request"].path),
     )
 
 

@@ -53,27 +53,33 @@ class SubmissionSerializer(serializers.Serializer[Any]):
     )
 
 
-def accept(request: Request) -> Transcription:
-    """Read the request's recording and take it in; raises ``ServiceError`` or a field's error."""
+def received_file(request: Request) -> IncomingFile:
+    """Return the request's one recording; raises ``ServiceError`` or a field's error."""
     files = request.FILES.getlist(FILE_FIELD)
     if not files:
         raise ServiceError("file_missing")
     if len(files) > 1:
         raise serializers.ValidationError({FILE_FIELD: ["Send one file in each request."]})
-    fields = SubmissionSerializer(data=request.data)
-    fields.is_valid(raise_exception=True)
     upload = files[0]
     if not isinstance(upload, DurableUpload):
         raise TypeError("FILE_UPLOAD_HANDLERS must name web.uploads.DurableUploadHandler alone.")
+    return IncomingFile(
+        path=upload.path,
+        file_name=upload.name or "",
+        size_bytes=upload.size or 0,
+        sha256=upload.sha256,
+        head=upload.head,
+    )
+
+
+def accept(request: Request) -> Transcription:
+    """Read the request's recording and take it in; raises ``ServiceError`` or a field's error."""
+    recording = received_file(request)
+    fields = SubmissionSerializer(data=request.data)
+    fields.is_valid(raise_exception=True)
     assert isinstance(request.user, User)
     return submit(
-        IncomingFile(
-            path=upload.path,
-            file_name=upload.name or "",
-            size_bytes=upload.size or 0,
-            sha256=upload.sha256,
-            head=upload.head,
-        ),
+        recording,
         owner=request.user,
         language_hint=fields.validated_data.get("language", ""),
         prompt=fields.validated_data.get("prompt", ""),

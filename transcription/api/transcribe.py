@@ -39,10 +39,9 @@ class AlwaysJson(BaseContentNegotiation):
         return renderers[0], renderers[0].media_type
 
 
-class TranscribeView(APIView):
-    """Waits for the result, up to ``SYNC_WAIT_SECONDS``; then 202 with the link to ask again."""
+class RecordingView(APIView):
+    """A route that takes a recording and waits for its text; limited as such by ``api.rates``."""
 
-    parser_classes = [MultiPartParser]
     renderer_classes = [JSONRenderer]
     content_negotiation_class = AlwaysJson
     http_method_names = ["post"]
@@ -68,12 +67,18 @@ class TranscribeView(APIView):
                 exc = exceptions.Throttled(wait_seconds)
         return super().handle_exception(exc)
 
+
+class TranscribeView(RecordingView):
+    """Waits for the result, up to ``SYNC_WAIT_SECONDS``; then 202 with the link to ask again."""
+
+    parser_classes = [MultiPartParser]
+
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         row = accept(request)
         # Nobody else could use this thread's connection while it waits.
         connections.close_all()
         wait_until_final(
-            row.pk, settings.SYNC_WAIT_SECONDS, on_give_up=_when_the_client_leaves(request)
+            row.pk, settings.SYNC_WAIT_SECONDS, on_give_up=when_the_client_leaves(request)
         )
         standing = Transcription.objects.filter(pk=row.pk).first()
         if standing is None:
@@ -81,7 +86,7 @@ class TranscribeView(APIView):
         return answer(standing)
 
 
-def _when_the_client_leaves(request: Request) -> Callable[[Callable[[], None]], None] | None:
+def when_the_client_leaves(request: Request) -> Callable[[Callable[[], None]], None] | None:
     """Return the way to be told that the client is gone; None where the server cannot tell."""
     body = getattr(request._request, "scope", {}).get("asr.body")
     return body.on_disconnect if body else None

@@ -38,4 +38,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include(router.urls)),
     path("api/v1/", include(slashless.urls)),
     path("api/v1/auth/", include("rest_framework.urls")),
+    path("v1/", include("transcription.api.openai.urls")),
 ]

@@ -84,6 +84,13 @@ _KINDS = [
         "There are no times of single words: the model '{model}' gives none. Leave out 'words', "
         "or have the operator fetch the forced aligner (manage.py fetch_model "
         "qwen3-forced-aligner) and reload the model.")),
+    _kind(2021, 400, "no_word_times", _T(
+        "There are no times of single words for this recording: the model '{model}' gives none. "
+        "Leave 'word' out of timestamp_granularities, or ask for another model.")),
+    _kind(2022, 400, "no_speakers", _T(
+        "This service does not tell speakers apart. "
+        "Leave out known_speaker_names and known_speaker_references, and ask for "
+        "the response_format json, text, srt, vtt or verbose_json.")),
     # 3…: the recording
     _kind(3001, 415, "not_audio", _T(
         "The file is not a recording that can be read. "
@@ -117,6 +124,9 @@ _KINDS = [
         "The stored recording is no longer there. Send the file again.")),
     _kind(4006, 409, "wrong_status", _T(
         "That is not possible while the transcription is {status}.")),
+    _kind(4021, 503, "wait_ended", _T(
+        "The recording is accepted and still being recognised; its text will be at {url}. "
+        "A client of the OpenAI libraries that repeats the request waits on.")),
     # 5…: the service
     _kind(5001, 202, "still_processing", _T(
         "The recording is accepted and still being recognised. "

@@ -67,9 +67,9 @@ def submit(
         raise ServiceError("empty_file")
     if len(prompt) > MAX_PROMPT_CHARACTERS:
         raise ServiceError("prompt_too_long", limit=MAX_PROMPT_CHARACTERS)
-    language = _language(language_hint)
+    language = language_of(language_hint)
     model_name = _model(requested_model)
-    _require_a_model_that_knows(language, model_name)
+    require_a_model_that_knows(language, model_name)
     decided_polish = _polish(polish)
     if want_words:
         _require_a_model_that_gives_words(language, model_name)
@@ -110,7 +110,8 @@ def submit(
     return row
 
 
-def _language(hint: str) -> str:
+def language_of(hint: str) -> str:
+    """Return the code of a language hint, "" for none; raises ``unknown_language``."""
     try:
         return normalise_code(hint) or ""
     except UnknownLanguage as error:
@@ -154,7 +155,7 @@ def _polish(wanted: str) -> str:
     return word
 
 
-def _require_a_model_that_knows(language: str, model_name: str) -> None:
+def require_a_model_that_knows(language: str, model_name: str) -> None:
     """Refuse a language that no enabled model knows; without any model, recordings may wait."""
     candidates = enabled_candidates()
     if candidates and choose(candidates, requested=model_name, language=language) is None:

@@ -111,6 +111,8 @@ def address_of(path: str) -> Address:
     except Resolver404:
         return Address.UNKNOWN
     takes_files = getattr(getattr(view, "cls", view), "takes_files", False)
+    # Of a view set the address of the list takes them, not those of single rows.
+    takes_files = takes_files and not getattr(view, "initkwargs", {}).get("detail", False)
     return Address.TAKES_FILES if takes_files else Address.KNOWN
 
 

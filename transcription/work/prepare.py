@@ -105,6 +105,18 @@ def prepare(row: Transcription, runtime: Runtime) -> None:
         except Exception as error:
             logger.exception("Preparing %s went wrong in a way that nobody thought of.", row.pk)
             put_off(row, error)
+        finally:
+            _leave_nothing_of_a_deleted_one(row)
+
+
+def _leave_nothing_of_a_deleted_one(row: Transcription) -> None:
+    """Remove the work file that was written while the recording was being deleted."""
+    path = work_file(row.pk)
+    try:
+        if path.exists() and not Transcription.objects.filter(pk=row.pk).exists():
+            path.unlink(missing_ok=True)
+    except DatabaseError:
+        logger.warning("Whether %s was deleted cannot be asked; upkeep will.", row.pk)
 
 
 def put_off(row: Transcription, error: Exception) -> None:

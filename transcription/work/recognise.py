@@ -206,14 +206,15 @@ def recognise(chunks: Sequence[Chunk], ready: Ready, runtime: Runtime) -> bool:
         batch: list[Chunk] = []
         clips: list[Clip] = []
         for chunk in chunks:
-            row = rows[chunk.transcription_id]
-            samples = _samples(chunk, row)
+            row = rows.get(chunk.transcription_id)
+            # None: deleted since the claim, and its chunks with it.
+            samples = _samples(chunk, row) if row else None
             if samples is not None and chunk.duration_seconds > ready.engine.max_clip_seconds:
                 # Split for another engine, or for other options of this one.
                 with transaction.atomic():
                     _halve(chunk, samples)
                 halved = True
-            elif samples is not None:
+            elif row and samples is not None:
                 batch.append(chunk)
                 clips.append(
                     Clip(
