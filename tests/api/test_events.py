@@ -254,7 +254,9 @@ def test_text_of_another_model_takes_the_place_of_what_was_sent(
     listener.until("progress")
 
     Chunk.objects.update(
-        weights_digest="new", segments=[{"start": 0, "end": 10, "text": "of the new model"}]
+        weights_digest="new",
+        text="of the new model",
+        segments=[{"start": 0, "end": 10, "text": "of the new model"}],
     )
     progress(row, 10.5)
     events = listener.until("progress")

@@ -18,7 +18,7 @@ from transcription.management.benchmarks.common import write_wav
 from transcription.models import Chunk, LeasedWork, Segment, SpeechModel, Transcription
 from transcription.services.remove import remove
 from transcription.work import prepare as preparing
-from transcription.work.engine_host import Ready
+from transcription.work.engine_records import Ready, Recipe
 from transcription.work.finish import finish
 from transcription.work.paths import work_file
 from transcription.work.recognise import recognise
@@ -175,4 +175,5 @@ def _write_work_file(row: Transcription) -> None:
 def _fake_engine() -> Ready:
     engine = FakeEngine(EngineConfig())
     loaded: Loaded = engine.load()
-    return Ready(name="fake", generation=1, engine=engine, loaded=loaded)
+    recipe = Recipe(name="fake", generation=1, engine="fake", weights="", options={})
+    return Ready(engine=engine, recipe=recipe, loaded=loaded, memory_bytes=0, because="a test")

@@ -359,7 +359,7 @@ def test_a_text_that_is_changed_at_the_end_is_told_as_a_whole(
     progress(row, 10.0)
 
     stream = iter(answer.result())
-    assert next(stream).delta == "one two"
+    assert next(stream).delta == "One two"
     complete(row, text="1, 2.")
 
     assert [event.type for event in stream] == ["transcript.text.done"]

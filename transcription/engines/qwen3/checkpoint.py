@@ -48,7 +48,7 @@ class Checkpoint:
 def built_between_batches(kind: Any) -> Any:
     """The library's class ``kind``; what it changes for the whole process, between batches."""
 
-    class Built(kind):  # type: ignore[misc]
+    class Built(kind):
         @classmethod
         def get_init_context(cls, *args: Any, **kwargs: Any) -> list[Any]:
             return [DEFAULT_DTYPE_LOCK, *super().get_init_context(*args, **kwargs)]
