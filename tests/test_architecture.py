@@ -19,9 +19,10 @@ MAY_IMPORT = {
     "engines": set(),
     "text": set(),
     "weights": {"engines"},
-    "models": set(),
-    "services": {"models", "audio", "text"},
-    "work": {"services", "models", "audio", "engines", "text"},
+    "delivery": set(),
+    "models": {"delivery"},
+    "services": {"models", "audio", "text", "delivery"},
+    "work": {"services", "models", "audio", "engines", "text", "delivery"},
     "web": {"services", "models", "text"},
     "api": {"services", "models", "text", "web"},
     "admin": {"services", "models", "text"},
@@ -29,7 +30,7 @@ MAY_IMPORT = {
 #: Only engines and the commands that run them may load these.
 HEAVY = {"torch", "transformers", "ctranslate2", "faster_whisper", "accelerate"}
 #: Packages that must be usable without Django.
-WITHOUT_DJANGO = {"audio", "engines", "text", "weights"}
+WITHOUT_DJANGO = {"audio", "delivery", "engines", "text", "weights"}
 #: What a web process must never have loaded.
 NOT_IN_THE_WEB = [*sorted(HEAVY), "numpy", "av", "onnxruntime", "opencc"]
 

@@ -40,6 +40,11 @@ class SubmissionSerializer(serializers.Serializer[Any]):
         max_length=100,
         help_text="Name of a model; empty or auto: chosen by the service.",
     )
+    callback_url = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        help_text="Address that is told when this transcription has ended; see docs/webhooks.md.",
+    )
 
 
 def accept(request: Request) -> Transcription:
@@ -67,5 +72,6 @@ def accept(request: Request) -> Transcription:
         language_hint=fields.validated_data.get("language", ""),
         prompt=fields.validated_data.get("prompt", ""),
         requested_model=fields.validated_data.get("model", ""),
+        callback_url=fields.validated_data.get("callback_url", ""),
         request_id=current_request_id(),
     )

@@ -118,6 +118,35 @@ _KINDS = [
         "then try again.")),
     _kind(5003, 500, "internal_error", _T(
         "The service made a mistake. Tell the operator the request id {request_id}.")),
+    # 6…: webhooks and bots; from 6101, why a message did not arrive
+    _kind(6001, 400, "address_not_allowed", _T(
+        "The service does not call this address: {detail}")),
+    _kind(6002, 409, "too_many_endpoints", _T(
+        "You have {limit} webhook endpoints, which is the most. Delete one that is not used.")),
+    _kind(6003, 409, "endpoint_off", _T(
+        "This receiver is switched off. Switch it on first.")),
+    _kind(6004, 409, "delivery_under_way", _T(
+        "This message is still on its way. Wait until it has arrived or failed.")),
+    _kind(6101, 502, "receiver_unreachable", _T(
+        "The receiver could not be reached. Check its address, its certificate and its network.")),
+    _kind(6102, 504, "receiver_timeout", _T(
+        "The receiver did not answer in time. Have it answer first and work afterwards.")),
+    _kind(6103, 502, "receiver_refused", _T(
+        "The receiver refused the message with status {status}. Check its address and its "
+        "secret, then replay the message.")),
+    _kind(6104, 502, "receiver_failed", _T(
+        "The receiver could not take the message: status {status}.")),
+    _kind(6105, 502, "receiver_gone", _T(
+        "The receiver says that it is gone (410), so it was switched off.")),
+    _kind(6106, 502, "robot_refused", _T(
+        "The robot's platform refused the message: {answer}")),
+    _kind(6107, 502, "robot_unreadable", _T(
+        "The robot's address answered in a way that its platform does not. Check the address.")),
+    _kind(6108, 502, "apprise_failed", _T(
+        "Apprise could not send the message. Check the address; the log says more.")),
+    _kind(6109, 500, "secret_unreadable", _T(
+        "The stored secret cannot be read, since ASR_SECRET_KEY has changed. "
+        "Enter it anew, or make a new one.")),
 ]  # fmt: skip
 
 ERRORS: dict[str, ErrorKind] = {kind.code: kind for kind in _KINDS}

@@ -18,6 +18,7 @@ from transcription.models import SpeechModel, Transcription
 from transcription.services import bell
 from transcription.services.errors import ServiceError
 from transcription.services.routing import choose, enabled_candidates
+from transcription.services.webhooks import checked_callback_url
 from transcription.text.languages import UnknownLanguage, normalise_code
 
 logger = logging.getLogger(__name__)
@@ -49,11 +50,13 @@ def submit(
     requested_model: str = "",
     title: str = "",
     request_id: str = "",
+    callback_url: str = "",
 ) -> Transcription:
     """Take the file over, make its row durable and wake the workers.
 
     When this returns, file and row are on the disk. Raises ``ServiceError`` for what the caller
-    must change (empty_file, unknown_language, unknown_model, prompt_too_long); then the file
+    must change (empty_file, unknown_language, unknown_model, prompt_too_long,
+    address_not_allowed); then the file
     still lies where it was and belongs to the caller. The content is judged by the decoder, not
     here: no code that may break on hostile bytes runs in a web process.
     """
@@ -61,6 +64,7 @@ def submit(
         raise ServiceError("empty_file")
     if len(prompt) > MAX_PROMPT_CHARACTERS:
         raise ServiceError("prompt_too_long", limit=MAX_PROMPT_CHARACTERS)
+    callback_url = checked_callback_url(callback_url, owner)
     language = _language(language_hint)
     model_name = _model(requested_model)
     _require_a_model_that_knows(language, model_name)
@@ -84,6 +88,7 @@ def submit(
         language_hint=language,
         prompt=prompt,
         requested_model=model_name,
+        callback_url=callback_url,
     )
     try:
         with transaction.atomic():

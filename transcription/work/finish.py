@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 
 from asr_project.logs import request_id
 from transcription.models import Chunk, LeasedWork, Segment, Transcription
-from transcription.services import bell
+from transcription.services import bell, outbox
 from transcription.services.errors import ERRORS
 from transcription.text.joining import Piece, dominant_language, join
 from transcription.text.script import Script, convert
@@ -99,6 +99,8 @@ def _finish(row: Transcription) -> None:
         Segment.objects.bulk_create(
             segments_of(row, chunks, script=settings.CHINESE_SCRIPT), batch_size=500
         )
+        if status != Status.CANCELLED:  # of that was told when it was cancelled
+            outbox.announce(row.pk)
     work_file(row.pk).unlink(missing_ok=True)
     logger.info(
         "%s is %s: %.1f s of audio, %.2f s of the engine, %d characters.",

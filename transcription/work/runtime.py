@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from django.conf import settings
 
 from transcription.models import Lease
+from transcription.work.couriers import Couriers
 from transcription.work.devices import device_lock
 from transcription.work.engine_host import EngineHost
 from transcription.work.keeping import LeaseKeeper
@@ -33,6 +34,7 @@ class Runtime:
 
     pid: int
     keeper: LeaseKeeper = field(default_factory=LeaseKeeper)
+    couriers: Couriers = field(default_factory=Couriers)
     engines: EngineHost = field(default_factory=lambda: EngineHost(before_load=_lock_device))
     #: Owner -> the number of the turn in which he was last served.
     last_served: dict[object, int] = field(default_factory=dict)

@@ -18,6 +18,7 @@ from django.db.models.functions import Now
 from transcription.models import Chunk, SpeechModel, Transcription, Worker
 from transcription.services import bell
 from transcription.work import upkeep
+from transcription.work.deliver import call_couriers
 from transcription.work.runtime import Runtime, runtime, this_cluster
 
 logger = logging.getLogger(__name__)
@@ -66,6 +67,9 @@ def tick(queue: str, here: Runtime, waiting_ticks: int) -> int:
     if queue == bell.CHORES:
         upkeep.finish_what_stands_still()
         upkeep.forget_dead_workers()
+        # Here and not by the bell: the worker may be decoding for minutes, and a message whose
+        # next try is due needs no more than a thread.
+        call_couriers(here)
     if not work_waits(queue, here):
         return 0
     bell.wake(queue)
