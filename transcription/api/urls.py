@@ -7,6 +7,7 @@ from rest_framework import routers
 
 from transcription.api.transcribe import TranscribeView
 from transcription.api.transcriptions import TranscriptionViewSet
+from transcription.api.webhooks import WebhookDeliveryViewSet, WebhookEndpointViewSet
 from transcription.web.health import health
 
 
@@ -18,11 +19,19 @@ class Router(routers.DefaultRouter):
 
 router = Router()
 router.register("transcriptions", TranscriptionViewSet, basename="transcription")
+router.register("webhook-endpoints", WebhookEndpointViewSet, basename="webhook-endpoint")
+router.register("webhook-deliveries", WebhookDeliveryViewSet, basename="webhook-delivery")
 
 # Who leaves the last slash out and posts would be redirected, and lose the recording on the way.
 # These have no name of their own in links.
 slashless = routers.SimpleRouter(trailing_slash=False)
 slashless.register("transcriptions", TranscriptionViewSet, basename="transcription-slashless")
+slashless.register(
+    "webhook-endpoints", WebhookEndpointViewSet, basename="webhook-endpoint-slashless"
+)
+slashless.register(
+    "webhook-deliveries", WebhookDeliveryViewSet, basename="webhook-delivery-slashless"
+)
 
 transcribe = TranscribeView.as_view()
 urlpatterns: list[URLPattern | URLResolver] = [

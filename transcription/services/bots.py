@@ -12,6 +12,8 @@ from transcription.services.errors import ServiceError
 from transcription.services.webhooks import checked_url
 
 EXCERPT_CHARACTERS = 300
+#: Kinds whose robots may be given a secret to sign with.
+SIGNING_KINDS = frozenset({Bot.Kind.DINGTALK, Bot.Kind.FEISHU})
 
 
 def checked_address(kind: str, url: str) -> str:

@@ -177,3 +177,8 @@ class _Details(dict[str, object]):
 def message_of(code: str, **details: object) -> str:
     """Return the words of an error in the language that is active now."""
     return str(_(ERRORS[code].words)).format_map(_Details(details))
+
+
+def delivery_error_message(code: str, **details: object) -> str:
+    """Return why a message did not arrive; a code of an older version is its own message."""
+    return message_of(code, **details) if code in ERRORS else code

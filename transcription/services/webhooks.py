@@ -119,10 +119,15 @@ def create_endpoint(
     with transaction.atomic():
         # The owner's row is locked, so that two requests at once do not pass the limit together.
         User.objects.select_for_update().get(pk=owner.pk)
-        if WebhookEndpoint.objects.filter(owner=owner).count() >= MAX_ENDPOINTS:
-            raise ServiceError("too_many_endpoints", limit=MAX_ENDPOINTS)
+        require_room(owner)
         row.save(force_insert=True)
     return row, secret
+
+
+def require_room(owner: User) -> None:
+    """Raise ``too_many_endpoints`` where the user has as many as he may."""
+    if WebhookEndpoint.objects.filter(owner=owner).count() >= MAX_ENDPOINTS:
+        raise ServiceError("too_many_endpoints", limit=MAX_ENDPOINTS)
 
 
 def change_endpoint(row: WebhookEndpoint, **changes: Any) -> None:
