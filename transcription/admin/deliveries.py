@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from transcription.admin.common import ReadOnlyAdmin
+from transcription.admin.common import CappedPaginator
 from transcription.admin.receivers import do_for_each
 from transcription.models import Delivery
 from transcription.services import webhooks
@@ -16,8 +16,12 @@ from transcription.services.errors import delivery_error_message
 
 
 @admin.register(Delivery)
-class DeliveryAdmin(ReadOnlyAdmin):
-    """Only the machine writes them; a person may have one sent again."""
+class DeliveryAdmin(admin.ModelAdmin):
+    """Only the machine writes them; a person may have one sent again, or delete it: then it is
+    not sent any more. (An endpoint or a bot could not be deleted without its messages.)"""
+
+    show_full_result_count = False
+    paginator = CappedPaginator
 
     list_display = (
         "created_at",
@@ -49,9 +53,14 @@ class DeliveryAdmin(ReadOnlyAdmin):
     )
     readonly_fields = ("message_id", "error")
 
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
     def has_replay_permission(self, request: HttpRequest) -> bool:
-        # Rows are written by the machine alone, so the right to change them is given to nobody
-        # by ReadOnlyAdmin; who has it by his account may replay.
+        """Whoever may change messages by his account: nothing else of them can be changed."""
         user = request.user
         return bool(user.is_active and user.has_perm("transcription.change_delivery"))
 

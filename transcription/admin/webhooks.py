@@ -10,8 +10,8 @@ from django.contrib.auth.models import User
 from django.db.models import ForeignKey, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from transcription.admin.common import CappedPaginator
 from transcription.admin.receivers import EventsField, do_for_each, validation_error
@@ -71,7 +71,9 @@ class WebhookEndpointAdmin(admin.ModelAdmin):
         if db_field.name == "owner":
             users = User.objects.filter(is_active=True)
             kwargs["queryset"] = (
-                users if _is_superuser(request) else users.filter(pk=request.user.pk)
+                users
+                if _is_superuser(request)
+                else users.filter(username=request.user.get_username())
             )
             kwargs["initial"] = request.user.pk
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
@@ -157,7 +159,7 @@ class WebhookEndpointAdmin(admin.ModelAdmin):
         self.message_user(
             request,
             format_html(
-                _("The secret of {} is <code>{}</code>. Copy it now: it is not shown again."),
+                gettext("The secret of {} is <code>{}</code>. Copy it now: it is not shown again."),
                 name,
                 secret,
             ),
