@@ -159,7 +159,7 @@ def switch_off(row: WebhookEndpoint, reason: str = OffReason.BY_HAND) -> bool:
                 state=State.CANCELLED, lease_token=None, lease_until=None, leased_by=""
             )
     if changed:
-        logger.warning("Webhook endpoint %s is switched off: %s.", row.pk, reason)
+        logger.info("Webhook endpoint %s is switched off: %s.", row.pk, reason)
     return bool(changed)
 
 
