@@ -21,7 +21,8 @@ from transcription.models.leases import Lease, in_seconds
 from transcription.services import bots, outbox, webhooks
 from transcription.work import deliver as deliver_module
 from transcription.work import ticker, upkeep
-from transcription.work.deliver import MOST_TO_ONE_PLACE, call_couriers, deliver_next, full_ones
+from transcription.work.couriers import call_couriers
+from transcription.work.deliver import MOST_TO_ONE_PLACE, deliver_next, full_ones
 from transcription.work.runtime import Runtime, runtime
 
 State, Status = LeasedWork.State, Transcription.Status
@@ -384,6 +385,14 @@ def test_an_error_number_in_an_http_200_is_a_failure_in_the_platforms_words(
         State.FAILED, "robot_refused", "310000: sign not match",
     )  # fmt: skip
     assert "&sign=" in receiver.received[0].path
+
+
+def test_words_that_a_database_would_not_take_are_stored_all_the_same(
+    receiver: Receiver, ann: User, send: Callable[[Delivery], Delivery]
+) -> None:
+    receiver.will(Reply(body=b'{"errcode":1,"errmsg":"a\\u0000b\\ud800c"}'))
+    row = send(bots.send_test(bot_of("wecom", receiver.url())))
+    assert (row.error_code, row.answer) == ("robot_refused", "1: ab?c")
 
 
 def test_too_many_messages_for_a_group_are_sent_later(

@@ -54,6 +54,22 @@ class EndpointSerializer(serializers.ModelSerializer[WebhookEndpoint]):
         return {**super().to_representation(instance), "events": list(instance.events)}
 
 
+class NewEndpointSerializer(EndpointSerializer):
+    """An endpoint that was just made, with its secret."""
+
+    secret = serializers.CharField(read_only=True, help_text="Shown here and never again.")
+
+    class Meta(EndpointSerializer.Meta):
+        fields = [*EndpointSerializer.Meta.fields, "secret"]
+        read_only_fields = [*EndpointSerializer.Meta.read_only_fields, "secret"]
+
+
+class SecretSerializer(serializers.Serializer[Any]):
+    """A new secret."""
+
+    secret = serializers.CharField(read_only=True, help_text="Shown here and never again.")
+
+
 class DeliverySerializer(serializers.ModelSerializer[Delivery]):
     """A message and what came of it."""
 
@@ -127,6 +143,9 @@ class WebhookEndpointViewSet(viewsets.ModelViewSet[WebhookEndpoint]):
         # Staff too: whoever could change another's endpoint would be sent that one's texts.
         return WebhookEndpoint.objects.filter(owner_id=self.request.user.pk)
 
+    def get_serializer_class(self) -> type[serializers.BaseSerializer[Any]]:
+        return NewEndpointSerializer if self.action == "create" else super().get_serializer_class()
+
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Make an endpoint; the answer holds its secret, which is not shown again."""
         asked = self.get_serializer(data=request.data)
@@ -135,26 +154,36 @@ class WebhookEndpointViewSet(viewsets.ModelViewSet[WebhookEndpoint]):
         row, secret = webhooks.create_endpoint(_user(request), **asked.validated_data)
         if not enabled:
             webhooks.change_endpoint(row, enabled=False)
-        shown = self.get_serializer(row).data
+        shown = EndpointSerializer(row).data
         return Response({**shown, "secret": secret}, status=status.HTTP_201_CREATED)
 
     def perform_update(self, serializer: serializers.BaseSerializer[WebhookEndpoint]) -> None:
         assert serializer.instance is not None
         webhooks.change_endpoint(serializer.instance, **serializer.validated_data)
 
-    @action(detail=True, methods=["post"])
+    @action(detail=True, methods=["post"], serializer_class=DeliverySerializer)
     def test(self, request: Request, pk: str | None = None) -> Response:
         """Send a test message; the answer is its delivery, to be asked for what came of it."""
         delivery = webhooks.send_test(self.get_object())
         delivery.refresh_from_db()
         return Response(DeliverySerializer(delivery).data, status=status.HTTP_202_ACCEPTED)
 
-    @action(detail=True, methods=["post"], url_path="rotate-secret")
+    @action(
+        detail=True,
+        methods=["post"],
+        url_path="rotate-secret",
+        serializer_class=SecretSerializer,
+    )
     def rotate_secret(self, request: Request, pk: str | None = None) -> Response:
         """Make a new secret; for 24 hours messages are signed with the old one as well."""
         return Response({"secret": webhooks.rotate_secret(self.get_object())})
 
-    @action(detail=False, methods=["post"], url_path="callback-secret")
+    @action(
+        detail=False,
+        methods=["post"],
+        url_path="callback-secret",
+        serializer_class=SecretSerializer,
+    )
     def callback_secret(self, request: Request) -> Response:
         """Make a new secret for callbacks of single transcriptions; the old one signs 24 hours."""
         return Response({"secret": webhooks.rotate_callback_secret(_user(request))})

@@ -9,10 +9,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+from typing import TYPE_CHECKING
 
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.utils.encoding import force_bytes
+
+if TYPE_CHECKING:
+    from cryptography.fernet import MultiFernet
 
 
 class Unreadable(Exception):
@@ -26,6 +29,8 @@ def seal(secret: str) -> str:
 
 def unseal(sealed: str) -> str:
     """Return the secret again. Raises ``Unreadable``."""
+    from cryptography.fernet import InvalidToken
+
     try:
         return _locks().decrypt(sealed).decode()
     except InvalidToken as error:
@@ -41,7 +46,12 @@ def is_readable(sealed: str) -> bool:
     return True
 
 
+# The library takes 8 MB; most processes never open a secret, so it is imported where one is.
+
+
 def _locks() -> MultiFernet:
+    from cryptography.fernet import Fernet, MultiFernet
+
     keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
     return MultiFernet([Fernet(_key_of(key)) for key in keys])
 

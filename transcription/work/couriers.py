@@ -11,11 +11,17 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import connections
 
+from transcription.models import Delivery
 from transcription.work.stopping import stop_requested
+
+if TYPE_CHECKING:
+    from transcription.work.runtime import Runtime
 
 logger = logging.getLogger(__name__)
 
@@ -74,3 +80,14 @@ class Couriers:
     def _leave(self) -> None:
         self._threads.discard(threading.current_thread())
         self._changed.notify_all()
+
+
+def call_couriers(runtime: Runtime) -> None:
+    """Have a thread of this process send the messages that wait, if any do; returns at once."""
+    if not Delivery.objects.claimable().exists():
+        return
+    # Imported with the first message: the engine's workers, which never send one, need neither
+    # the library nor its memory.
+    from transcription.work.deliver import deliver_next
+
+    runtime.couriers.call(lambda: deliver_next(runtime), limit=settings.WEBHOOK_THREADS)

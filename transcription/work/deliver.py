@@ -26,6 +26,7 @@ from transcription.models.leases import in_seconds
 from transcription.models.sealed import Unreadable
 from transcription.services import bots, webhooks
 from transcription.work.apprise import send_by_apprise
+from transcription.work.couriers import call_couriers
 from transcription.work.runtime import Runtime, new_lease
 
 logger = logging.getLogger(__name__)
@@ -61,12 +62,6 @@ def full_ones(under_way: Iterable[tuple[str, int | None]], *, threads: int) -> F
         places=frozenset(place for place, count in places.items() if count >= MOST_TO_ONE_PLACE),
         owners=frozenset(owner for owner, count in owners.items() if count >= max(1, threads // 2)),
     )
-
-
-def call_couriers(runtime: Runtime) -> None:
-    """Have a thread of this process send the messages that wait, if any do; returns at once."""
-    if Delivery.objects.claimable().exists():
-        runtime.couriers.call(lambda: deliver_next(runtime), limit=settings.WEBHOOK_THREADS)
 
 
 def deliver_next(runtime: Runtime) -> bool:
@@ -123,9 +118,9 @@ def record(row: Delivery, outcome: Outcome) -> None:
         "tries": F("tries") + 1,
         "attempts": 0,
         "http_status": outcome.http_status,
-        "answer": outcome.answer,
+        "answer": storable(outcome.answer),
         "error_code": outcome.error_code,
-        "last_error": outcome.detail,
+        "last_error": storable(outcome.detail),
     }
     with transaction.atomic():
         if outcome.verdict is Verdict.DELIVERED:
@@ -152,6 +147,11 @@ def record(row: Delivery, outcome: Outcome) -> None:
             outcome.http_status,
             "not again" if pause is None else f"again in {pause:g} s",
         )
+
+
+def storable(text: str) -> str:
+    """Return a stranger's words as every database takes them: no NUL, no half of a character."""
+    return text.replace("\0", "").encode("utf-8", errors="replace").decode()
 
 
 def _send(row: Delivery) -> Outcome | None:
@@ -195,7 +195,7 @@ def _to_webhook(row: Delivery, url: str, secrets: list[str], *, include_text: bo
         http_status=answer.status,
         # Else an endpoint on a private host that is allowed would show its owner what he may
         # not read there.
-        answer=said.replace("\0", "") if answer.is_public else "",
+        answer=said if answer.is_public else "",
         retry_after_seconds=answer.retry_after_seconds,
     )
 

@@ -8,7 +8,7 @@ import time
 from django.db import Error as DatabaseError
 
 from transcription.work.chores import chore_next
-from transcription.work.deliver import call_couriers
+from transcription.work.couriers import call_couriers
 from transcription.work.prepare import stand_by
 from transcription.work.recognise import recognise_next
 from transcription.work.runtime import Runtime, runtime

@@ -18,7 +18,7 @@ from django.db.models.functions import Now
 from transcription.models import Chunk, SpeechModel, Transcription, Worker
 from transcription.services import bell
 from transcription.work import upkeep
-from transcription.work.deliver import call_couriers
+from transcription.work.couriers import call_couriers
 from transcription.work.runtime import Runtime, runtime, this_cluster
 
 logger = logging.getLogger(__name__)
