@@ -68,5 +68,13 @@ def test_a_message_whose_workers_are_killed_arrives_under_the_same_id(tmp_path: 
         for got in receiver.received:
             told = Webhook(made["secret"]).verify(got.body, dict(got.headers))
             assert told["data"]["id"] == upload.transcription_id
+
+        # A stop waits for a message on its way, but no longer than the message may take.
+        hangs = threading.Event()
+        receiver.will(Reply(first=lambda: hangs.wait(60)))
+        endpoint = f"/api/v1/webhook-endpoints/{made['id']}/test/"
+        call(service.url, rack.token, "POST", endpoint)
+        eventually(lambda: len(receiver.received) == 3)
         assert service.stop() == 0
+        hangs.set()
     assert rack.survivors() == set()

@@ -75,7 +75,7 @@ def completed(owner: User, **fields: Any) -> Transcription:
             "duration_seconds": 61.5, **fields,
         }
     )  # fmt: skip
-    outbox.announce(row.pk)
+    outbox.announce(row)
     return row
 
 

@@ -23,7 +23,7 @@ from transcription.models import (
     WebhookEndpoint,
 )
 from transcription.models.leases import Lease
-from transcription.services import change, webhooks
+from transcription.services import change, outbox, webhooks
 from transcription.services.errors import ServiceError
 from transcription.work import upkeep
 from transcription.work.tasks import look_for_chores
@@ -171,6 +171,15 @@ def test_only_the_owners_endpoints_that_want_the_event_and_are_on_are_told(
     change.cancel(post(speech, ann))
 
     assert [one.endpoint for one in Delivery.objects.all()] == [endpoint]
+
+
+def test_where_nobody_is_to_be_told_it_costs_two_questions(
+    ann: User, data_dir: Path, post: Callable[..., Transcription], speech: bytes,
+    django_assert_num_queries: Any,
+) -> None:  # fmt: skip
+    row = post(speech, ann)
+    with django_assert_num_queries(2):
+        assert outbox.announce(row) == 0
 
 
 def test_links_are_whole_where_the_service_knows_its_address(

@@ -40,7 +40,7 @@ def cancel(row: Transcription) -> None:
             Chunk.objects.filter(
                 transcription=row.pk, state__in=[State.PENDING, State.LEASED]
             ).update(state=State.CANCELLED, lease_token=None, lease_until=None, leased_by="")
-            outbox.announce(row.pk)
+            outbox.announce(row)
             bell.wake(bell.CHORES)
     row.refresh_from_db()
     if not changed:

@@ -25,19 +25,20 @@ EVENT_OF = {
 Kind = Delivery.Kind
 
 
-def announce(transcription_id: uuid.UUID) -> int:
+def announce(ended: Transcription) -> int:
     """Enter the messages that a transcription has ended; return how many.
 
-    To be called inside the transaction that wrote the final status, after it was written.
+    To be called inside the transaction that wrote the final status, after it was written. Of
+    ``ended`` only what never changes is read: what the UPDATE wrote need not be in it.
     """
-    row = Transcription.objects.defer("text", "prompt").get(pk=transcription_id)
+    endpoints = list(WebhookEndpoint.objects.filter(owner=ended.owner_id, enabled=True))
+    bots = list(Bot.objects.told_of(ended.owner_id))
+    if not (endpoints or bots or ended.callback_url):
+        return 0
+    row = Transcription.objects.defer("text", "prompt").get(pk=ended.pk)
     event = EVENT_OF[Transcription.Status(row.status)]
-    endpoints = [
-        endpoint
-        for endpoint in WebhookEndpoint.objects.filter(owner=row.owner_id, enabled=True)
-        if event in endpoint.events
-    ]
-    bots = [bot for bot in Bot.objects.told_of(row.owner_id) if event in bot.events]
+    endpoints = [endpoint for endpoint in endpoints if event in endpoint.events]
+    bots = [bot for bot in bots if event in bot.events]
     deliveries = [to_endpoint(endpoint, event) for endpoint in endpoints]
     deliveries += [to_bot(bot, event) for bot in bots]
     if row.callback_url:

@@ -100,7 +100,7 @@ def _finish(row: Transcription) -> None:
             segments_of(row, chunks, script=settings.CHINESE_SCRIPT), batch_size=500
         )
         if status != Status.CANCELLED:  # of that was told when it was cancelled
-            outbox.announce(row.pk)
+            outbox.announce(row)
     work_file(row.pk).unlink(missing_ok=True)
     logger.info(
         "%s is %s: %.1f s of audio, %.2f s of the engine, %d characters.",

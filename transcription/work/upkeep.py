@@ -69,7 +69,7 @@ def _give_up_recording(row: Transcription) -> int:
             Chunk.objects.filter(transcription=row.pk, state=State.PENDING).update(
                 state=State.CANCELLED
             )
-            outbox.announce(row.pk)
+            outbox.announce(row)
     logger.error("%s ended its worker %d times and is given up.", row.pk, row.attempts)
     return int(failed)
 
