@@ -14,7 +14,7 @@ from django.utils import timezone
 from transcription.models import Bot, CallbackSecret, Delivery, LeasedWork, WebhookEndpoint
 from transcription.models.leases import Lease
 from transcription.models.sealed import Unreadable, seal, unseal
-from transcription.services import bots, webhooks
+from transcription.services import bots, outbox, webhooks
 from transcription.services.errors import ServiceError
 
 State = LeasedWork.State
@@ -132,6 +132,17 @@ def test_switching_off_drops_what_waits_and_what_is_being_sent(endpoint: Webhook
 
     webhooks.change_endpoint(endpoint, enabled=True)
     assert (endpoint.enabled, endpoint.off_reason) == (True, "")
+
+
+def test_the_test_button_floods_nobody(ann: User, endpoint: WebhookEndpoint) -> None:
+    other, _ = webhooks.create_endpoint(ann, url=URL)
+    for _ in range(outbox.MAX_WAITING_TESTS):
+        webhooks.send_test(endpoint)
+    with refused("too_many_tests"):
+        webhooks.send_test(endpoint)
+    webhooks.send_test(other)
+    Delivery.objects.update(state=State.DONE)
+    webhooks.send_test(endpoint)
 
 
 def test_a_message_is_replayed_as_if_it_were_new_but_under_its_id(

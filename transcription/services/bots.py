@@ -25,7 +25,10 @@ def checked_address(kind: str, url: str) -> str:
 
 
 def send_test(bot: Bot) -> Delivery:
-    """Send a bot's group a message that says nothing. Raises ``endpoint_off``."""
+    """Send a bot's group a message that says nothing.
+
+    Raises ``endpoint_off``, ``too_many_tests``.
+    """
     if not bot.enabled:
         raise ServiceError("endpoint_off")
     return outbox.enter_test(outbox.to_bot(bot, ""))

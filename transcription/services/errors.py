@@ -127,6 +127,8 @@ _KINDS = [
         "This receiver is switched off. Switch it on first.")),
     _kind(6004, 409, "delivery_under_way", _T(
         "This message is still on its way. Wait until it has arrived or failed.")),
+    _kind(6005, 409, "too_many_tests", _T(
+        "{limit} test messages to this receiver wait already. See what became of them first.")),
     _kind(6101, 502, "receiver_unreachable", _T(
         "The receiver could not be reached. Check its address, its certificate and its network.")),
     _kind(6102, 504, "receiver_timeout", _T(

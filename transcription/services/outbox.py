@@ -13,9 +13,17 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
-from transcription.models import Bot, Delivery, Event, Transcription, WebhookEndpoint
+from transcription.models import (
+    Bot,
+    Delivery,
+    Event,
+    LeasedWork,
+    Transcription,
+    WebhookEndpoint,
+)
 from transcription.models.webhook import TEST_EVENT, host_of
 from transcription.services import bell
+from transcription.services.errors import ServiceError
 
 EVENT_OF = {
     Transcription.Status.COMPLETED: Event.COMPLETED,
@@ -23,6 +31,8 @@ EVENT_OF = {
     Transcription.Status.CANCELLED: Event.CANCELLED,
 }
 Kind = Delivery.Kind
+#: Test messages to one receiver that may wait at a time.
+MAX_WAITING_TESTS = 10
 
 
 def announce(ended: Transcription) -> int:
@@ -62,7 +72,18 @@ def announce(ended: Transcription) -> int:
 
 
 def enter_test(delivery: Delivery) -> Delivery:
-    """Enter a message that says nothing but that it arrived."""
+    """Enter a message that says nothing but that it arrived.
+
+    Raises ``too_many_tests``: the button is not there to flood somebody's server.
+    """
+    waiting = Delivery.objects.filter(
+        endpoint=delivery.endpoint,
+        bot=delivery.bot,
+        event=TEST_EVENT,
+        state__in=[LeasedWork.State.PENDING, LeasedWork.State.LEASED],
+    )
+    if waiting.count() >= MAX_WAITING_TESTS:
+        raise ServiceError("too_many_tests", limit=MAX_WAITING_TESTS)
     delivery.event = TEST_EVENT
     delivery.payload = {
         "type": TEST_EVENT,

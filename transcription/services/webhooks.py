@@ -195,7 +195,10 @@ def callback_secrets(owner_id: int) -> list[str]:
 
 
 def send_test(row: WebhookEndpoint) -> Delivery:
-    """Send an endpoint a message that says nothing. Raises ``endpoint_off``."""
+    """Send an endpoint a message that says nothing.
+
+    Raises ``endpoint_off``, ``too_many_tests``.
+    """
     if not row.enabled:
         raise ServiceError("endpoint_off")
     return outbox.enter_test(outbox.to_endpoint(row, ""))
