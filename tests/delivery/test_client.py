@@ -168,14 +168,15 @@ def test_a_name_is_asked_for_once_so_that_it_cannot_lead_elsewhere_afterwards(
         send(url, allowed=AllowedHosts.of(["127.0.0.1"]), resolve=resolve)
 
 
+@pytest.mark.parametrize("peer", ["10.0.0.1", "127.0.0.5"])
 def test_the_other_end_of_the_connection_is_looked_at_as_well(
-    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch, peer: str
 ) -> None:
     """As behind a kernel that redirects: connected to one address, answered by another."""
 
     class Redirected(socket.socket):
         def getpeername(self) -> Any:
-            return ("10.0.0.1", 80)
+            return (peer, 80)
 
     monkeypatch.setattr(client.socket, "socket", Redirected)
     with pytest.raises(AddressRefused):

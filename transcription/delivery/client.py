@@ -331,6 +331,9 @@ class _BoundedStream(httpcore2.NetworkStream):
         except OSError as error:
             self.close()
             raise httpcore2.ConnectError(_words(error)) from error
+        except BaseException:
+            self.close()
+            raise
         return self
 
     def get_extra_info(self, info: str) -> Any:
