@@ -398,6 +398,43 @@ BATCH_LIMIT_SECONDS = env.number(
     "ASR_BATCH_LIMIT_SECONDS", 600, "A batch that runs longer ends its worker.", low=1
 )
 
+# --- webhooks and bots ------------------------------------------------------------------------
+
+PUBLIC_URL = env.text(
+    "ASR_PUBLIC_URL",
+    "",
+    "Address at which people reach the service, as https://asr.example.com, for links in messages; empty: paths only.",
+).rstrip("/")
+WEBHOOK_PRIVATE_HOSTS = env.words(
+    "ASR_WEBHOOK_PRIVATE_HOSTS",
+    [],
+    "Private hosts that webhooks and bots may call: names or networks, as hooks.internal,10.1.0.0/16; none by default.",
+)
+WEBHOOK_TIMEOUT_SECONDS = env.number(
+    "ASR_WEBHOOK_TIMEOUT_SECONDS",
+    10,
+    "How long one try of a webhook or bot may take in all.",
+    low=0.1,
+    high=60,
+)
+WEBHOOK_RETRY_DELAYS_SECONDS = tuple(
+    env.numbers(
+        "ASR_WEBHOOK_RETRY_DELAYS_SECONDS",
+        ["5", "30", "120", "600", "1800", "3600", "10800", "21600", "43200"],
+        "Pauses before a message is sent again; one more try than pauses.",
+    )
+)
+WEBHOOK_THREADS = env.integer(
+    "ASR_WEBHOOK_THREADS",
+    4,
+    "Messages that each process of ASR_CHORES_WORKERS sends at once.",
+    low=1,
+    high=64,
+)
+WEBHOOK_KEPT_DAYS = env.integer(
+    "ASR_WEBHOOK_KEPT_DAYS", 30, "Days for which messages that are over can be looked at.", low=1
+)
+
 # The bell that wakes the workers; the rows are the queue (see docs/design.md). Every value
 # below was measured: recycling, timeouts and memory limits would reload the model.
 Q_CLUSTER: dict[str, Any] = {
@@ -467,6 +504,8 @@ LOGGING: dict[str, Any] = {
         "django.server": {"level": "WARNING"},
         "django.request": {"level": "ERROR"},
         "django-q": {"level": "WARNING"},
+        # At DEBUG it writes whole requests: secret addresses and signatures.
+        "httpcore2": {"level": "INFO"},
     },
 }
 if PROCESS_ROLE == "manage":

@@ -80,6 +80,15 @@ def test_a_value_that_cannot_be_right_stops_the_start_in_words(
     assert words in done.stderr
 
 
+def test_a_private_host_that_cannot_be_read_is_named(settings) -> None:
+    settings.WEBHOOK_PRIVATE_HOSTS = ["hooks.internal", "10.0.0.1/8"]
+    (error,) = run_checks()
+    assert error.id == "asr.E020"
+    assert "10.0.0.1/8" in error.msg
+    settings.WEBHOOK_PRIVATE_HOSTS = ["hooks.internal", "10.0.0.0/8"]
+    assert ids() == []
+
+
 def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     path = tmp_path / ".env"
     path.write_text("# comment\n\nASR_A='from the file'\nexport ASR_B=2\n", encoding="utf-8")

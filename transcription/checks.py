@@ -10,6 +10,7 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
+from transcription.delivery.addresses import AllowedHosts
 from transcription.punctuation.files import PunctuationModelError, find_files
 
 _RATE = re.compile(r"\d+/\d*[smhd]")
@@ -46,6 +47,24 @@ def check_rates(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[
         )
         if not _RATE.fullmatch(rate)
     ]
+
+
+@register()
+def check_private_hosts(
+    app_configs: Sequence[AppConfig] | None, **kwargs: Any
+) -> list[CheckMessage]:
+    """asr.E020: a private host that cannot be read would be an error of every message."""
+    try:
+        AllowedHosts.of(settings.WEBHOOK_PRIVATE_HOSTS)
+    except ValueError as error:
+        return [
+            Error(
+                f"ASR_WEBHOOK_PRIVATE_HOSTS: {error}",
+                hint="Write names and networks, separated by commas: hooks.internal,10.1.0.0/16.",
+                id="asr.E020",
+            )
+        ]
+    return []
 
 
 @register()

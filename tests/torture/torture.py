@@ -146,10 +146,12 @@ def _spread(seconds: list[float]) -> str:
 class Rack:
     """A database, an account and an observer; services run over them. A context manager."""
 
-    def __init__(self, data_dir: Path, database_url: str = "", redis_url: str = "") -> None:
+    def __init__(
+        self, data_dir: Path, database_url: str = "", redis_url: str = "", **variables: str
+    ) -> None:
         self.data_dir = data_dir
         data_dir.mkdir()
-        self._variables = environment(data_dir, database_url, redis_url)
+        self._variables = {**environment(data_dir, database_url, redis_url), **variables}
         subprocess.run(
             [sys.executable, "manage.py", "migrate", "--verbosity", "0"],
             env=self._variables,

@@ -51,6 +51,11 @@ class SubmissionSerializer(serializers.Serializer[Any]):
         default=False,
         help_text="Whether times of single words are wanted as well.",
     )
+    callback_url = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        help_text="Address that is told when this transcription has ended; see docs/webhooks.md.",
+    )
 
 
 def received_file(request: Request) -> IncomingFile:
@@ -86,5 +91,6 @@ def accept(request: Request) -> Transcription:
         requested_model=fields.validated_data.get("model", ""),
         polish=fields.validated_data.get("polish", ""),
         want_words=fields.validated_data["words"],
+        callback_url=fields.validated_data.get("callback_url", ""),
         request_id=current_request_id(),
     )

@@ -8,6 +8,7 @@ from rest_framework import routers
 from transcription.api.reload_model import ReloadModelView
 from transcription.api.transcribe import TranscribeView
 from transcription.api.transcriptions import TranscriptionViewSet
+from transcription.api.webhooks import WebhookDeliveryViewSet, WebhookEndpointViewSet
 from transcription.web.health import health
 
 
@@ -19,11 +20,19 @@ class Router(routers.DefaultRouter):
 
 router = Router()
 router.register("transcriptions", TranscriptionViewSet, basename="transcription")
+router.register("webhook-endpoints", WebhookEndpointViewSet, basename="webhook-endpoint")
+router.register("webhook-deliveries", WebhookDeliveryViewSet, basename="webhook-delivery")
 
 # Who leaves the last slash out and posts would be redirected, and lose the recording on the way.
 # These have no name of their own in links.
 slashless = routers.SimpleRouter(trailing_slash=False)
 slashless.register("transcriptions", TranscriptionViewSet, basename="transcription-slashless")
+slashless.register(
+    "webhook-endpoints", WebhookEndpointViewSet, basename="webhook-endpoint-slashless"
+)
+slashless.register(
+    "webhook-deliveries", WebhookDeliveryViewSet, basename="webhook-delivery-slashless"
+)
 
 transcribe = TranscribeView.as_view()
 reload_model = ReloadModelView.as_view()

@@ -1,20 +1,27 @@
 """The rows of the service. The row is the queue: whatever was accepted is one of these."""
 
 from transcription.models.chunk import Chunk
+from transcription.models.delivery import Delivery
 from transcription.models.leases import Lease, LeasedWork
 from transcription.models.segment import Segment
 from transcription.models.speech_model import SpeechModel
 from transcription.models.token import ApiToken
 from transcription.models.transcription import Transcription
+from transcription.models.webhook import Bot, CallbackSecret, Event, WebhookEndpoint
 from transcription.models.worker import Worker
 
 __all__ = [
     "ApiToken",
+    "Bot",
+    "CallbackSecret",
     "Chunk",
+    "Delivery",
+    "Event",
     "Lease",
     "LeasedWork",
     "Segment",
     "SpeechModel",
     "Transcription",
+    "WebhookEndpoint",
     "Worker",
 ]

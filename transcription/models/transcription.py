@@ -80,6 +80,8 @@ class Transcription(LeasedWork):
     """Whether times of single words are wanted."""
     polish = models.CharField(max_length=10, choices=Polish.choices, default=Polish.OFF)
     """How far the text is brought into written form; decided when the recording is accepted."""
+    callback_url = models.CharField(max_length=2_000, blank=True, default="", editable=False)
+    """Address that is told how it ended; may hold a secret in its path or query."""
 
     # --- how it stands
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.QUEUED)

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from transcription.models import Chunk, LeasedWork, Transcription
-from transcription.services import bell
+from transcription.services import bell, outbox
 from transcription.services.errors import ServiceError
 from transcription.services.submit import language_of, require_a_model_that_knows
 
@@ -41,6 +41,7 @@ def cancel(row: Transcription) -> None:
             Chunk.objects.filter(
                 transcription=row.pk, state__in=[State.PENDING, State.LEASED]
             ).update(state=State.CANCELLED, lease_token=None, lease_until=None, leased_by="")
+            outbox.announce(row)
             bell.wake(bell.CHORES)
     row.refresh_from_db()
     if not changed:

@@ -154,6 +154,37 @@ _KINDS = [
         "{name} is there already. Add --overwrite to replace it, or write elsewhere.")),
     _kind(7005, 0, "output_not_writable", _T(
         "{name} cannot be written: {detail}. Check the folder, its permissions and its disk.")),
+    # 8…: webhooks and bots; from 8101, why a message did not arrive
+    _kind(8001, 400, "address_not_allowed", _T(
+        "The service does not call this address: {detail}")),
+    _kind(8002, 409, "too_many_endpoints", _T(
+        "You have {limit} webhook endpoints, which is the most. Delete one that is not used.")),
+    _kind(8003, 409, "endpoint_off", _T(
+        "This receiver is switched off. Switch it on first.")),
+    _kind(8004, 409, "delivery_under_way", _T(
+        "This message is still on its way. Wait until it has arrived or failed.")),
+    _kind(8005, 409, "too_many_tests", _T(
+        "{limit} test messages to this receiver wait already. See what became of them first.")),
+    _kind(8101, 502, "receiver_unreachable", _T(
+        "The receiver could not be reached. Check its address, its certificate and its network.")),
+    _kind(8102, 504, "receiver_timeout", _T(
+        "The receiver did not answer in time. Have it answer first and work afterwards.")),
+    _kind(8103, 502, "receiver_refused", _T(
+        "The receiver refused the message with status {status}. Check its address and its "
+        "secret, then replay the message.")),
+    _kind(8104, 502, "receiver_failed", _T(
+        "The receiver could not take the message: status {status}.")),
+    _kind(8105, 502, "receiver_gone", _T(
+        "The receiver says that it is gone (410), so it was switched off.")),
+    _kind(8106, 502, "robot_refused", _T(
+        "The robot's platform refused the message: {answer}")),
+    _kind(8107, 502, "robot_unreadable", _T(
+        "The robot's address answered in a way that its platform does not. Check the address.")),
+    _kind(8108, 502, "apprise_failed", _T(
+        "Apprise could not send the message. Check the address; the log says more.")),
+    _kind(8109, 500, "secret_unreadable", _T(
+        "The stored secret cannot be read, since ASR_SECRET_KEY has changed. "
+        "Enter it anew, or make a new one.")),
 ]  # fmt: skip
 
 ERRORS: dict[str, ErrorKind] = {kind.code: kind for kind in _KINDS}
@@ -184,3 +215,8 @@ class _Details(dict[str, object]):
 def message_of(code: str, **details: object) -> str:
     """Return the words of an error in the language that is active now."""
     return str(_(ERRORS[code].words)).format_map(_Details(details))
+
+
+def delivery_error_message(code: str, **details: object) -> str:
+    """Return why a message did not arrive; a code of an older version is its own message."""
+    return message_of(code, **details) if code in ERRORS else code

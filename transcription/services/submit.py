@@ -19,6 +19,7 @@ from transcription.punctuation.files import PunctuationModelError, find_files
 from transcription.services import bell
 from transcription.services.errors import ServiceError
 from transcription.services.routing import choose, enabled_candidates
+from transcription.services.webhooks import checked_callback_url
 from transcription.text.languages import UnknownLanguage, normalise_code
 
 logger = logging.getLogger(__name__)
@@ -53,20 +54,22 @@ def submit(
     want_words: bool = False,
     title: str = "",
     request_id: str = "",
+    callback_url: str = "",
 ) -> Transcription:
     """Take the file over, make its row durable and wake the workers.
 
     When this returns, file and row are on the disk. Raises ``ServiceError`` for what the caller
     must change (empty_file, unknown_language, unknown_model, prompt_too_long,
-    polish_model_unavailable, words_unavailable); then the file still lies where it was and belongs
-    to the caller. ``polish`` is off, rules, model, true or false; empty: as the setting says. The
-    content is judged by the decoder, not here: no code that may break on hostile bytes runs in a
-    web process.
+    polish_model_unavailable, words_unavailable, address_not_allowed); then the file still lies
+    where it was and belongs to the caller. ``polish`` is off, rules, model, true or false; empty:
+    as the setting says. The content is judged by the decoder, not here: no code that may break on
+    hostile bytes runs in a web process.
     """
     if upload.size_bytes == 0:
         raise ServiceError("empty_file")
     if len(prompt) > MAX_PROMPT_CHARACTERS:
         raise ServiceError("prompt_too_long", limit=MAX_PROMPT_CHARACTERS)
+    callback_url = checked_callback_url(callback_url, owner)
     language = language_of(language_hint)
     model_name = _model(requested_model)
     require_a_model_that_knows(language, model_name)
@@ -95,6 +98,7 @@ def submit(
         requested_model=model_name,
         polish=decided_polish,
         want_words=want_words,
+        callback_url=callback_url,
     )
     try:
         with transaction.atomic():

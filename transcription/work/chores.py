@@ -147,3 +147,4 @@ def _upkeep_sometimes(runtime: Runtime) -> None:
     if now - runtime.last_upkeep > UPKEEP_EVERY_SECONDS:
         runtime.last_upkeep = now
         upkeep.clear_left_files()
+        upkeep.forget_old_messages()

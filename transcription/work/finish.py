@@ -18,7 +18,7 @@ from django.db.models.functions import Now
 from asr_project.logs import request_id
 from transcription.models import Chunk, LeasedWork, Segment, Transcription
 from transcription.punctuation.files import PunctuationModelError
-from transcription.services import bell
+from transcription.services import bell, outbox
 from transcription.services.errors import ERRORS
 from transcription.services.transcript import Transcript, transcript_of
 from transcription.text.joining import Share, language_shares
@@ -128,6 +128,8 @@ def _finish(row: Transcription) -> None:
             ],
             batch_size=500,
         )
+        if status != Status.CANCELLED:  # of that was told when it was cancelled
+            outbox.announce(row)
     work_file(row.pk).unlink(missing_ok=True)
     logger.info(
         "%s is %s: %.1f s of audio, %.2f s of the engine, %d characters.",

@@ -14,6 +14,7 @@ from django.conf import settings
 
 from transcription.engines.devices import DeviceMemory, memory_of
 from transcription.models import Lease
+from transcription.work.couriers import Couriers
 from transcription.work.devices import device_lock, gpu_is_present
 from transcription.work.engine_host import EngineHost
 from transcription.work.keeping import LeaseKeeper
@@ -42,6 +43,7 @@ class Runtime:
 
     pid: int
     keeper: LeaseKeeper = field(default_factory=LeaseKeeper)
+    couriers: Couriers = field(default_factory=Couriers)
     engines: EngineHost = field(
         default_factory=lambda: EngineHost(
             before_load=_lock_device, device_memory=_memory_for_models

@@ -9,6 +9,7 @@ from django.db import Error as DatabaseError
 
 from transcription.services import bell
 from transcription.work.chores import chore_next
+from transcription.work.couriers import call_couriers
 from transcription.work.prepare import stand_by
 from transcription.work.recognise import recognise_next
 from transcription.work.runtime import Runtime, runtime
@@ -54,12 +55,17 @@ def _one_piece(here: Runtime) -> bool:
 
 
 def look_for_chores() -> None:
-    """Prepare and finish whatever waits, until nothing is left to do now."""
+    """Prepare and finish whatever waits, until nothing is left to do now.
+
+    Messages are sent meanwhile, by other threads: this one must not wait for anybody.
+    """
     here = runtime()
     with here.busy():
+        call_couriers(here)
         stand_by()
         started = time.monotonic()
         while not stop_requested() and chore_next(here):
             if time.monotonic() - started > LOOK_SECONDS:
                 bell.wake(bell.CHORES)
                 break
+            call_couriers(here)

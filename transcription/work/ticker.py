@@ -18,6 +18,7 @@ from django.db.models.functions import Now
 from transcription.models import Chunk, Transcription, Worker
 from transcription.services import bell
 from transcription.work import upkeep
+from transcription.work.couriers import call_couriers
 from transcription.work.runtime import Runtime, runtime, this_cluster
 from transcription.work.waiting import look_after_models
 
@@ -75,6 +76,9 @@ def tick(queue: str, here: Runtime, waiting_ticks: int) -> int:
     if queue == bell.CHORES:
         upkeep.finish_what_stands_still()
         upkeep.forget_dead_workers()
+        # Here and not by the bell: the worker may be decoding for minutes, and a message whose
+        # next try is due needs no more than a thread.
+        call_couriers(here)
     waits = look_around(queue, here)
     load = here.engines.loading
     if load is not None and time.monotonic() - load.since > LOAD_LIMIT_SECONDS:
