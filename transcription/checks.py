@@ -43,6 +43,11 @@ def check_rates(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[
         for name, rate in (
             ("ASR_RATE_ANON", settings.RATE_ANON),
             ("ASR_RATE_USER", settings.RATE_USER),
+            ("ASR_RATE_LOGIN", settings.RATE_LOGIN),
+            ("ASR_RATE_API_USER", settings.RATE_API_USER),
+            ("ASR_RATE_API_TOKEN", settings.RATE_API_TOKEN),
+            ("ASR_RATE_API_UPLOADS", settings.RATE_API_UPLOADS),
+            ("ASR_RATE_API_BROWSER_TOKENS", settings.RATE_API_BROWSER_TOKENS),
         )
         if not _RATE.fullmatch(rate)
     ]

@@ -3,6 +3,7 @@
 from django.contrib import admin
 
 from transcription.admin.chunks import ChunkAdmin
+from transcription.admin.limits import UserLimitsAdmin
 from transcription.admin.speech_models import SpeechModelAdmin
 from transcription.admin.tokens import ApiTokenAdmin
 from transcription.admin.transcriptions import TranscriptionAdmin
@@ -13,6 +14,7 @@ __all__ = [
     "ChunkAdmin",
     "SpeechModelAdmin",
     "TranscriptionAdmin",
+    "UserLimitsAdmin",
     "WorkerAdmin",
 ]
 

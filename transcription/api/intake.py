@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth.models import User
 from rest_framework import serializers
 from rest_framework.request import Request
 
 from asr_project.logs import current_request_id
+from transcription.api.idempotency import submit_once_of
 from transcription.models import Transcription
 from transcription.services.errors import ServiceError
-from transcription.services.submit import IncomingFile, submit
+from transcription.services.submit import IncomingFile
 from transcription.web.uploads import FILE_FIELD, DurableUpload
 
 
@@ -61,8 +61,8 @@ def accept(request: Request) -> Transcription:
     upload = files[0]
     if not isinstance(upload, DurableUpload):
         raise TypeError("FILE_UPLOAD_HANDLERS must name web.uploads.DurableUploadHandler alone.")
-    assert isinstance(request.user, User)
-    return submit(
+    return submit_once_of(
+        request,
         IncomingFile(
             path=upload.path,
             file_name=upload.name or "",
@@ -70,7 +70,7 @@ def accept(request: Request) -> Transcription:
             sha256=upload.sha256,
             head=upload.head,
         ),
-        owner=request.user,
+        asked={name: value for name, value in fields.validated_data.items() if name != FILE_FIELD},
         language_hint=fields.validated_data.get("language", ""),
         prompt=fields.validated_data.get("prompt", ""),
         requested_model=fields.validated_data.get("model", ""),

@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
+from transcription.api.authentication import visible_to
 from transcription.api.intake import SubmissionSerializer, accept
 from transcription.api.partial import content_of
 from transcription.api.transcribe import error_message
@@ -107,14 +108,12 @@ class TranscriptionViewSet(
     pagination_class = NewestFirst
     parser_classes = [MultiPartParser]
     write_scope = ApiToken.Scope.TRANSCRIBE
+    throttle_scope = "uploads"
     #: Read by ``web.body_limit``.
     takes_files = True
 
     def get_queryset(self) -> QuerySet[Transcription]:
-        rows = Transcription.objects.select_related("owner")
-        if not self.request.user.is_staff:
-            # A stranger's transcription is not there: 404, not 403.
-            rows = rows.filter(owner_id=self.request.user.pk)
+        rows = visible_to(self.request, Transcription.objects.select_related("owner"))
         if self.action == "list":
             rows = rows.defer("text", "prompt")
         return rows

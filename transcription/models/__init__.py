@@ -2,6 +2,7 @@
 
 from transcription.models.chunk import Chunk
 from transcription.models.leases import Lease, LeasedWork
+from transcription.models.limits import DayUsage, IdempotencyKey, UserLimits
 from transcription.models.segment import Segment
 from transcription.models.speech_model import SpeechModel
 from transcription.models.token import ApiToken
@@ -11,10 +12,13 @@ from transcription.models.worker import Worker
 __all__ = [
     "ApiToken",
     "Chunk",
+    "DayUsage",
+    "IdempotencyKey",
     "Lease",
     "LeasedWork",
     "Segment",
     "SpeechModel",
     "Transcription",
+    "UserLimits",
     "Worker",
 ]
