@@ -175,12 +175,12 @@ def test_a_key_is_forgotten_in_time(client_of_ann: Client, at_once: None) -> Non
 
 def test_the_upkeep_of_the_chores_forgets_old_keys(db: None, monkeypatch: Any) -> None:
     from transcription.work import chores
-    from transcription.work.runtime import Runtime
+    from transcription.work.runtime import runtime
 
     IdempotencyKey.objects.create(digest="0" * 64, request_digest="1" * 64)
     IdempotencyKey.objects.update(created_at=timezone.now() - timedelta(hours=25))
-    here = Runtime()
-    here.last_upkeep = -1e9
+    here = runtime()
+    monkeypatch.setattr(here, "last_upkeep", -1e9)
     chores._upkeep_sometimes(here)
 
     assert not IdempotencyKey.objects.exists()

@@ -13,6 +13,7 @@ from __future__ import annotations
 import time
 import uuid
 from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -88,14 +89,14 @@ def find_for_result(token: str) -> ResultToken | None:
     return ResultToken(transcription_id=uuid.UUID(said["r"])) if said else None
 
 
-def _read(token: str, salt: str) -> dict[str, str] | None:
+def _read(token: str, salt: str) -> dict[str, Any] | None:
     if len(token) > _MAX_CHARACTERS:
         return None
     try:
-        said = signing.loads(token, salt=salt)
+        said: dict[str, Any] = signing.loads(token, salt=salt)
     except signing.BadSignature:
         return None
-    return said if said["e"] > time.time() else None
+    return said if int(said["e"]) > time.time() else None
 
 
 def _password_mark(user: User) -> str:

@@ -42,13 +42,11 @@ def limited_login(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpRe
         if request.method == "POST":
             wait_seconds = count_login(request)
             if wait_seconds is not None:
-                return render(
-                    request,
-                    "account/too_many.html",
-                    {"wait_seconds": wait_seconds},
-                    status=429,
-                    headers={"Retry-After": str(wait_seconds)},
+                response = render(
+                    request, "account/too_many.html", {"wait_seconds": wait_seconds}, status=429
                 )
+                response.headers["Retry-After"] = str(wait_seconds)
+                return response
         return view(request, *args, **kwargs)
 
     return limited
