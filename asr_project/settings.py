@@ -319,7 +319,7 @@ RATE_USER = env.text("ASR_RATE_USER", "60/m", "Calls of the transcribe route by 
 RATE_LOGIN = env.text(
     "ASR_RATE_LOGIN",
     "5/m",
-    "Tries to log in, to reset a password or to make a token, by address.",
+    "Tries to log in, to reset a password or to get a token, by address.",
 )
 RATE_API_USER = env.text("ASR_RATE_API_USER", "3000/m", "Calls of the API by user, all in all.")
 RATE_API_TOKEN = env.text("ASR_RATE_API_TOKEN", "3000/m", "Calls of the API by token.")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.urls import get_resolver
 
 from tests.api.conftest import LIST_URL, URL, caller, wav
 from tests.served import Served
+from transcription.api.authentication import is_anonymous_allowed
 from transcription.models import Transcription
 
 Serve = Callable[..., Served]
@@ -101,6 +103,24 @@ def test_who_sends_a_token_is_no_stranger(open_to_all: None, client_of_ann: Clie
 def test_only_the_handbooks_route_is_open(open_to_all: None) -> None:
     assert Client().post(LIST_URL, {"file": wav()}).status_code == 401
     assert Client().get(LIST_URL).status_code == 401
+
+
+def test_no_other_address_of_the_service_is_open(settings: Any) -> None:
+    """Whatever routes are added: a class that others inherit from may open them by accident."""
+    settings.ALLOW_ANONYMOUS = True
+
+    def views(patterns: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+        for pattern in patterns:
+            path = prefix + str(pattern.pattern)
+            if hasattr(pattern, "url_patterns"):
+                yield from views(pattern.url_patterns, path)
+            else:
+                yield path, getattr(pattern.callback, "cls", pattern.callback)
+
+    found = [
+        path for path, view in views(get_resolver().url_patterns) if is_anonymous_allowed(view)
+    ]
+    assert found == ["api/v1/transcribe", "api/v1/transcribe/"]
 
 
 def test_strangers_are_counted_by_address_whatever_they_forward(

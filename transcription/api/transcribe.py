@@ -52,8 +52,6 @@ class TranscribeView(APIView):
     write_scope = ApiToken.Scope.TRANSCRIBE
     #: Read by ``web.body_limit``.
     takes_files = True
-    #: Where ASR_ALLOW_ANONYMOUS is set; read by ``web.body_limit`` too.
-    allows_anonymous = True
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         if (request.method or "").lower() not in self.http_method_names:
@@ -72,6 +70,9 @@ class TranscribeView(APIView):
             if wait_seconds is not None:
                 exc = exceptions.Throttled(wait_seconds)
         return super().handle_exception(exc)
+
+    #: Where ASR_ALLOW_ANONYMOUS is set; read by ``web.body_limit`` too.
+    allows_anonymous = True
 
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         row = accept(request)
