@@ -159,7 +159,10 @@ def test_behind_one_proxy_the_address_that_it_saw_counts_and_none_that_the_clien
     [
         (None, 202),
         ("http://testserver", 202),
+        ("https://testserver", 202),
         ("https://front.example", 202),
+        ("http://[half", 403),
+        ("http://testserver:8001", 403),
         ("https://evil.example", 403),
         ("https://front.example.evil.example", 403),
         ("http://front.example", 403),
@@ -206,3 +209,19 @@ def test_over_the_wire_strangers_may_send_so_much_and_nowhere_else(
     elsewhere = served.post_file(MIB // 2, path=LIST_URL)
     assert (elsewhere.status, elsewhere.json["code"]) == (413, "body_too_large_without_token")
     assert served.post_file(2 * MIB, token).status == 202
+
+
+def test_over_the_wire_an_invented_address_counts_as_little_as_behind_a_proxy_of_ours(
+    serve: Serve,
+) -> None:
+    def statuses(served: Served, *forwarded_for: str) -> list[int]:
+        return [
+            served.post_file(1000, headers={"X-Forwarded-For": one}).status for one in forwarded_for
+        ]
+
+    open_to_all = {"ASR_ALLOW_ANONYMOUS": "true", "ASR_SYNC_WAIT_SECONDS": "0"}
+    bare = serve(**open_to_all, ASR_RATE_ANON="2/h")
+    assert statuses(bare, "203.0.113.1", "203.0.113.2", "203.0.113.3") == [202, 202, 429]
+    behind = serve(**open_to_all, ASR_RATE_ANON="1/h", ASR_PROXY_COUNT="1")
+    spoofed = ("203.0.113.1", "192.0.2.7, 203.0.113.1", "127.0.0.1,203.0.113.1", "203.0.113.2")
+    assert statuses(behind, *spoofed) == [202, 429, 429, 202]

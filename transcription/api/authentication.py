@@ -160,7 +160,9 @@ def _comes_from_here(request: Request) -> bool:
     from the page: any page in the world could have its visitors send us work.
     """
     origin = request.headers.get("Origin")
-    here = f"{request._request.scheme}://{request._request.get_host()}"
-    if origin is None or origin == here or origin in settings.CORS_ALLOWED_ORIGINS:
+    if origin is None or origin in settings.CORS_ALLOWED_ORIGINS:
+        return True
+    # By host alone: where a proxy ends TLS, we may not know that our own page came by https.
+    if origin.partition("://")[2] == request._request.get_host():
         return True
     raise ServiceError("origin_not_allowed", origin=origin[:200])
