@@ -70,6 +70,21 @@ def check_shared_cache(
 
 
 @register()
+def check_anonymous(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """asr.E040: strangers must not be let in further than those who are known."""
+    largest_known = settings.MAX_UPLOAD_BYTES
+    if not settings.ALLOW_ANONYMOUS or settings.MAX_ANONYMOUS_UPLOAD_BYTES <= largest_known:
+        return []
+    return [
+        Error(
+            "Recordings without a token may be larger than those with one.",
+            hint="Set ASR_MAX_ANONYMOUS_UPLOAD_MB to no more than ASR_MAX_UPLOAD_MB.",
+            id="asr.E040",
+        )
+    ]
+
+
+@register()
 def check_punctuation_model(
     app_configs: Sequence[AppConfig] | None, **kwargs: Any
 ) -> list[CheckMessage]:

@@ -283,6 +283,38 @@ def test_over_the_wire_a_request_that_died_on_its_way_is_simply_sent_again(
     assert Transcription.objects.count() == 1
 
 
+def test_a_process_that_was_killed_in_the_middle_leaves_the_key_free(
+    serve: Serve, token: str
+) -> None:
+    killed = serve(ASR_SYNC_WAIT_SECONDS="0")
+    form = Form.of_size(300_000)
+    headers = {
+        "Authorization": f"Token {token}",
+        "Idempotency-Key": "upload-2",
+        "Content-Type": form.content_type,
+        "Content-Length": str(len(form)),
+    }
+    assert killed.request("GET", "/health/").status in {200, 503}  # it is up
+    dying = killed.connect()
+    dying.putrequest("POST", LIST_URL)
+    for name, value in headers.items():
+        dying.putheader(name, value)
+    dying.endheaders()
+    dying.send(form.head + b"RIFF")
+    killed.process.kill()
+    killed.process.wait()
+    dying.close()
+    assert not IdempotencyKey.objects.exists()
+
+    answers = [
+        serve(ASR_SYNC_WAIT_SECONDS="0").request("POST", LIST_URL, body=iter(form), headers=headers)
+        for _ in range(2)
+    ]
+    assert [one.status for one in answers] == [202, 202]
+    assert answers[0].json["id"] == answers[1].json["id"]
+    assert Transcription.objects.count() == 1
+
+
 def test_a_token_for_reading_learns_nothing_by_a_key(ann: User, at_once: None) -> None:
     post(caller(ann))
     _, reading = tokens.create(ann, name="of the test", scope=ApiToken.Scope.READ)
