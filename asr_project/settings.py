@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
-from asr_project.env import database_from_url, environment, sqlite_settings
+from asr_project.env import database_from_url, email_from_url, environment, sqlite_settings
 from asr_project.secret import read_or_make_secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -220,6 +220,26 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "account-tokens"
+LOGOUT_REDIRECT_URL = "login"
+PASSWORD_RESET_TIMEOUT = 3600  # seconds that the link in the message holds
+
+EMAIL_URL = env.text(
+    "ASR_EMAIL_URL",
+    "",
+    "Mail server for password resets: smtp://USER:PASSWORD@HOST:587 (STARTTLS), smtps://… (TLS from the start) or smtp+plain://… (no encryption); empty: no e-mail.",
+)
+if EMAIL_URL:
+    globals().update(email_from_url(EMAIL_URL))
+else:
+    # Nothing may try to send: pages say in words that there is no e-mail.
+    EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
+EMAIL_TIMEOUT = 10  # seconds; somebody waits for the page
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text(
+    "ASR_EMAIL_FROM", "asr@localhost", "Sender of the messages."
+)
+
 LANGUAGE_CODE = env.choice(
     "ASR_LANGUAGE", "en", ("en", "zh-hans"), "Language of pages where the browser asks for none."
 )
@@ -282,7 +302,13 @@ FILE_UPLOAD_HANDLERS = ["transcription.web.uploads.DurableUploadHandler"]
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "transcription.api.authentication.TokenAuthentication",
+        "transcription.api.authentication.ResultTokenAuthentication",
         "transcription.api.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_THROTTLE_CLASSES": [
+        "transcription.api.rates.UserThrottle",
+        "transcription.api.rates.TokenThrottle",
+        "transcription.api.rates.ScopeThrottle",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["transcription.api.authentication.ScopePermission"],
     "DEFAULT_RENDERER_CLASSES": [
@@ -322,6 +348,70 @@ RATE_ANON = env.text(
     "ASR_RATE_ANON", "5/m", "Calls of the transcribe route by address without a token."
 )
 RATE_USER = env.text("ASR_RATE_USER", "60/m", "Calls of the transcribe route by token.")
+RATE_LOGIN = env.text(
+    "ASR_RATE_LOGIN",
+    "5/m",
+    "Tries to log in, to reset a password or to get a token, by address.",
+)
+RATE_API_USER = env.text("ASR_RATE_API_USER", "3000/m", "Calls of the API by user, all in all.")
+RATE_API_TOKEN = env.text("ASR_RATE_API_TOKEN", "3000/m", "Calls of the API by token.")
+RATE_API_UPLOADS = env.text(
+    "ASR_RATE_API_UPLOADS", "300/m", "Recordings sent to /api/v1/transcriptions/, by user."
+)
+RATE_API_BROWSER_TOKENS = env.text(
+    "ASR_RATE_API_BROWSER_TOKENS", "300/m", "Browser tokens that are made, by user."
+)
+ALLOW_ANONYMOUS = env.flag(
+    "ASR_ALLOW_ANONYMOUS",
+    False,
+    "Whether the transcribe route, and it alone, takes recordings without a token.",
+)
+MAX_ANONYMOUS_UPLOAD_BYTES = (
+    env.integer(
+        "ASR_MAX_ANONYMOUS_UPLOAD_MB",
+        25,
+        "Largest body without a token where ASR_ALLOW_ANONYMOUS takes it, in MiB.",
+        low=1,
+    )
+    * 1024
+    * 1024
+)
+RESULT_TOKEN_SECONDS = (
+    env.number(
+        "ASR_RESULT_TOKEN_HOURS",
+        24,
+        "For how long the link to the result of a recording without owner holds.",
+        low=0.01,
+    )
+    * 3600
+)
+BROWSER_TOKEN_SECONDS = (
+    env.number(
+        "ASR_BROWSER_TOKEN_MINUTES", 15, "How long a browser token holds.", low=0.1, high=1440
+    )
+    * 60
+)
+IDEMPOTENCY_SECONDS = (
+    env.number("ASR_IDEMPOTENCY_HOURS", 24, "How long an Idempotency-Key is remembered.", low=0.01)
+    * 3600
+)
+QUOTA_UNFINISHED_JOBS = env.integer(
+    "ASR_QUOTA_UNFINISHED_JOBS",
+    0,
+    "Recordings of one user that may wait or be worked on at once; 0: no limit. Single users may have limits of their own, in the admin.",
+)
+QUOTA_STORED_BYTES = (
+    env.integer(
+        "ASR_QUOTA_STORED_MB", 0, "Stored recordings of one user together, in MiB; 0: no limit."
+    )
+    * 1024
+    * 1024
+)
+QUOTA_AUDIO_MINUTES_PER_DAY = env.integer(
+    "ASR_QUOTA_AUDIO_MINUTES_PER_DAY",
+    0,
+    "Minutes of recordings that one user may send in on one day; 0: no limit.",
+)
 
 # --- recognition ------------------------------------------------------------------------------
 

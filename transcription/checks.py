@@ -44,6 +44,11 @@ def check_rates(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[
         for name, rate in (
             ("ASR_RATE_ANON", settings.RATE_ANON),
             ("ASR_RATE_USER", settings.RATE_USER),
+            ("ASR_RATE_LOGIN", settings.RATE_LOGIN),
+            ("ASR_RATE_API_USER", settings.RATE_API_USER),
+            ("ASR_RATE_API_TOKEN", settings.RATE_API_TOKEN),
+            ("ASR_RATE_API_UPLOADS", settings.RATE_API_UPLOADS),
+            ("ASR_RATE_API_BROWSER_TOKENS", settings.RATE_API_BROWSER_TOKENS),
         )
         if not _RATE.fullmatch(rate)
     ]
@@ -81,6 +86,21 @@ def check_shared_cache(
             )
         ]
     return []
+
+
+@register()
+def check_anonymous(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """asr.E040: strangers must not be let in further than those who are known."""
+    largest_known = settings.MAX_UPLOAD_BYTES
+    if not settings.ALLOW_ANONYMOUS or settings.MAX_ANONYMOUS_UPLOAD_BYTES <= largest_known:
+        return []
+    return [
+        Error(
+            "Recordings without a token may be larger than those with one.",
+            hint="Set ASR_MAX_ANONYMOUS_UPLOAD_MB to no more than ASR_MAX_UPLOAD_MB.",
+            id="asr.E040",
+        )
+    ]
 
 
 @register()

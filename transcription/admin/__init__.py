@@ -5,6 +5,7 @@ from django.contrib import admin
 from transcription.admin.bots import BotAdmin
 from transcription.admin.chunks import ChunkAdmin
 from transcription.admin.deliveries import DeliveryAdmin
+from transcription.admin.limits import UserLimitsAdmin
 from transcription.admin.speech_models import SpeechModelAdmin
 from transcription.admin.tokens import ApiTokenAdmin
 from transcription.admin.transcriptions import TranscriptionAdmin
@@ -18,6 +19,7 @@ __all__ = [
     "DeliveryAdmin",
     "SpeechModelAdmin",
     "TranscriptionAdmin",
+    "UserLimitsAdmin",
     "WebhookEndpointAdmin",
     "WorkerAdmin",
 ]

@@ -138,6 +138,8 @@ _CODES: list[tuple[type[BaseException], str]] = [
 
 
 def _headers_of(error: ServiceError) -> dict[str, str]:
+    if (retry_after := error.details.get("retry_after")) is not None:
+        return {"Retry-After": str(retry_after)}
     if error.kind.status == 401:
         return {"WWW-Authenticate": 'Bearer realm="api"'}
     if error.kind.status == 503:

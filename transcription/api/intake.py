@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth.models import User
 from rest_framework import serializers
 from rest_framework.request import Request
 
 from asr_project.logs import current_request_id
+from transcription.api.idempotency import submit_once_of
 from transcription.models import Transcription
 from transcription.services.errors import ServiceError
-from transcription.services.submit import IncomingFile, submit
+from transcription.services.submit import IncomingFile
 from transcription.web.uploads import FILE_FIELD, DurableUpload
 
 
@@ -82,10 +82,10 @@ def accept(request: Request) -> Transcription:
     recording = received_file(request)
     fields = SubmissionSerializer(data=request.data)
     fields.is_valid(raise_exception=True)
-    assert isinstance(request.user, User)
-    return submit(
+    return submit_once_of(
+        request,
         recording,
-        owner=request.user,
+        asked={name: value for name, value in fields.validated_data.items() if name != FILE_FIELD},
         language_hint=fields.validated_data.get("language", ""),
         prompt=fields.validated_data.get("prompt", ""),
         requested_model=fields.validated_data.get("model", ""),

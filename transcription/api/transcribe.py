@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.db import connections
@@ -17,8 +18,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from transcription.api import rates
+from transcription.api.authentication import RESULT_TOKEN_PARAMETER
 from transcription.api.intake import accept
 from transcription.models import ApiToken, Transcription
+from transcription.services import browser_tokens
 from transcription.services.errors import ERRORS, ServiceError, message_of
 from transcription.web.watcher import wait_until_final
 
@@ -72,6 +75,8 @@ class TranscribeView(RecordingView):
     """Waits for the result, up to ``SYNC_WAIT_SECONDS``; then 202 with the link to ask again."""
 
     parser_classes = [MultiPartParser]
+    #: Where ASR_ALLOW_ANONYMOUS is set; read by ``web.body_limit`` too.
+    allows_anonymous = True
 
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         row = accept(request)
@@ -106,6 +111,10 @@ def answer(row: Transcription) -> Response:
         )
     kind = ERRORS["still_processing"]
     url = reverse("transcription-detail", args=[row.pk])
+    if row.owner_id is None:
+        # Nobody could read it otherwise.
+        token = browser_tokens.create_for_result(row.pk)
+        url = f"{url}?{urlencode({RESULT_TOKEN_PARAMETER: token})}"
     return Response(
         {
             "code": kind.number,

@@ -20,6 +20,7 @@ from rest_framework.reverse import reverse
 from rest_framework.utils.urls import replace_query_param
 
 from transcription.api import sse
+from transcription.api.authentication import visible_to
 from transcription.api.downloads import download, file_name
 from transcription.api.events import transcription_events
 from transcription.api.filters import ORDERINGS, TranscriptionFilter
@@ -168,14 +169,12 @@ class TranscriptionViewSet(
     filter_backends = [TranscriptionFilter]
     parser_classes = [MultiPartParser, JSONParser, FormParser]
     write_scope = ApiToken.Scope.TRANSCRIBE
+    throttle_scope = "uploads"
     #: Read by ``web.body_limit``.
     takes_files = True
 
     def get_queryset(self) -> QuerySet[Transcription]:
-        rows = Transcription.objects.select_related("owner")
-        if not self.request.user.is_staff:
-            # A stranger's transcription is not there: 404, not 403.
-            rows = rows.filter(owner_id=self.request.user.pk)
+        rows = visible_to(self.request, Transcription.objects.select_related("owner"))
         if self.action not in {"retrieve", "partial_update", "download"}:
             rows = rows.defer("text", "prompt")
         return rows

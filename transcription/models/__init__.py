@@ -3,6 +3,7 @@
 from transcription.models.chunk import Chunk
 from transcription.models.delivery import Delivery
 from transcription.models.leases import Lease, LeasedWork
+from transcription.models.limits import DayUsage, IdempotencyKey, UserLimits
 from transcription.models.segment import Segment
 from transcription.models.speech_model import SpeechModel
 from transcription.models.token import ApiToken
@@ -15,13 +16,16 @@ __all__ = [
     "Bot",
     "CallbackSecret",
     "Chunk",
+    "DayUsage",
     "Delivery",
     "Event",
+    "IdempotencyKey",
     "Lease",
     "LeasedWork",
     "Segment",
     "SpeechModel",
     "Transcription",
+    "UserLimits",
     "WebhookEndpoint",
     "Worker",
 ]

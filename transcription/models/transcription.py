@@ -57,6 +57,8 @@ class Transcription(LeasedWork):
     )
     title = models.CharField(max_length=200, blank=True, default="")
     request_id = models.CharField(max_length=64, blank=True, default="", editable=False)
+    subject = models.CharField(max_length=64, blank=True, default="", editable=False)
+    """For whom a browser token was made with which it came; empty: it came otherwise."""
 
     # --- the recording
     audio = models.FileField(max_length=200, blank=True, editable=False)
@@ -127,6 +129,12 @@ class Transcription(LeasedWork):
             *lease_index("transcription"),
             models.Index(fields=["owner", "-created_at"], name="transcription_by_owner"),
             models.Index(fields=["-created_at", "-id"], name="transcription_newest"),
+            # The sum of what a user has stored is read from the index alone.
+            models.Index(
+                fields=["owner", "size_bytes"],
+                condition=~Q(audio=""),
+                name="transcription_stored",
+            ),
             models.Index(
                 fields=["status"],
                 condition=Q(status__in=["queued", "processing"]),

@@ -55,6 +55,27 @@ _KINDS = [
     _kind(1011, 403, "csrf_failed", _T(
         "The session cookie came without its CSRF token. "
         "Send the header X-CSRFToken, or use an API token instead of the session.")),
+    _kind(1031, 422, "idempotency_conflict", _T(
+        "This Idempotency-Key was used for another recording or with other fields. "
+        "Send a new key with each new request.")),
+    _kind(1032, 410, "idempotency_deleted", _T(
+        "The transcription that this Idempotency-Key made was deleted. "
+        "Send the recording under a new key to have it recognised again.")),
+    _kind(1033, 403, "origin_not_allowed", _T(
+        "Pages of {origin} may not send recordings here without a token. "
+        "The operator can add the origin to ASR_CORS_ORIGINS.")),
+    _kind(1034, 403, "browser_token_limited", _T(
+        "A browser token sends in recordings and reads their results, and nothing else. "
+        "Use an API token.")),
+    _kind(1041, 429, "too_many_jobs", _T(
+        "{limit} recordings of yours are waiting or being worked on, and more are not allowed. "
+        "Wait until some of them are over.")),
+    _kind(1042, 403, "storage_quota_used", _T(
+        "Your stored recordings would take more than {limit}. Delete some that are over, "
+        "or ask the operator for more.")),
+    _kind(1043, 429, "daily_quota_used", _T(
+        "Today's {limit} minutes of audio are used up. Wait for the seconds in the Retry-After "
+        "header, or ask the operator for more.")),
     # 2…: the upload
     _kind(2001, 400, "file_missing", _T(
         "No file was sent. Send it as multipart/form-data in the field 'file'.")),

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from transcription.models import Chunk, LeasedWork, Transcription
+from transcription.services import quotas
 from transcription.services.paths import work_file
 
 logger = logging.getLogger(__name__)
@@ -29,6 +30,7 @@ def remove(row: Transcription) -> None:
     with transaction.atomic():
         # Locked first: what refers to the row cannot be added between finding and deleting it.
         for locked in Transcription.objects.select_for_update(of=("self",)).filter(pk=row.pk):
+            quotas.note_deleted(locked)
             locked.delete()
     # A worker that ended in between still saw the row, and left the file that it had begun.
     work_file(row.pk).unlink(missing_ok=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from django.utils import timezone
 from transcription.audio.sniff import sniff
 from transcription.models import SpeechModel, Transcription
 from transcription.punctuation.files import PunctuationModelError, find_files
-from transcription.services import bell
+from transcription.services import bell, quotas
 from transcription.services.errors import ServiceError
 from transcription.services.routing import choose, enabled_candidates
 from transcription.services.webhooks import checked_callback_url
@@ -55,15 +56,18 @@ def submit(
     title: str = "",
     request_id: str = "",
     callback_url: str = "",
+    subject: str = "",
+    on_accept: Callable[[Transcription], None] | None = None,
 ) -> Transcription:
     """Take the file over, make its row durable and wake the workers.
 
     When this returns, file and row are on the disk. Raises ``ServiceError`` for what the caller
     must change (empty_file, unknown_language, unknown_model, prompt_too_long,
-    polish_model_unavailable, words_unavailable, address_not_allowed); then the file still lies
-    where it was and belongs to the caller. ``polish`` is off, rules, model, true or false; empty:
-    as the setting says. The content is judged by the decoder, not here: no code that may break on
-    hostile bytes runs in a web process.
+    polish_model_unavailable, words_unavailable, address_not_allowed) or has used up
+    (``services.quotas``); then the file still lies where it was and belongs to the caller.
+    ``polish`` is off, rules, model, true or false; empty: as the setting says. The content is
+    judged by the decoder, not here: no code that may break on hostile bytes runs in a web process.
+    ``on_accept`` is called in the transaction that makes the row durable; what it raises undoes it.
     """
     if upload.size_bytes == 0:
         raise ServiceError("empty_file")
@@ -99,10 +103,14 @@ def submit(
         polish=decided_polish,
         want_words=want_words,
         callback_url=callback_url,
+        subject=subject,
     )
     try:
         with transaction.atomic():
+            quotas.check(owner, coming_bytes=upload.size_bytes)
             row.save(force_insert=True)
+            if on_accept:
+                on_accept(row)
             bell.wake(bell.CHORES)
             # Its worker gets up while the file is being decoded.
             bell.wake(bell.ENGINE)

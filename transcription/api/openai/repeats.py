@@ -35,7 +35,7 @@ def is_repeated(request: Request) -> bool:
 
 
 def earlier_work(
-    owner: User, recording: IncomingFile, asked: Asked, *, model: str
+    owner: User, recording: IncomingFile, asked: Asked, *, model: str, subject: str
 ) -> Transcription | None:
     """Return what the first of the repeated requests began, if it got that far.
 
@@ -57,6 +57,7 @@ def earlier_work(
             prompt=asked.prompt,
             requested_model=model,
             want_words=asked.wants_words,
+            subject=subject,
         )
         .order_by("-created_at")
         .first()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from django.conf import settings
@@ -14,6 +15,8 @@ from rest_framework.request import Request
 
 from asr_project.logs import current_request_id
 from transcription.api import sse
+from transcription.api.authentication import subject_of
+from transcription.api.idempotency import submit_once_of
 from transcription.api.intake import received_file
 from transcription.api.openai import repeats
 from transcription.api.openai.answers import answer
@@ -22,8 +25,8 @@ from transcription.api.openai.form import RecordingFormParser
 from transcription.api.openai.stream import text_events
 from transcription.api.transcribe import RecordingView, when_the_client_leaves
 from transcription.models import SpeechModel, Transcription
+from transcription.services import idempotency
 from transcription.services.errors import ServiceError
-from transcription.services.submit import submit
 from transcription.web.watcher import wait_until_final
 
 
@@ -43,12 +46,16 @@ class TranscriptionsView(RecordingView):
         model = model_asked_for(asked.model)
         assert isinstance(request.user, User)
         row = None
-        if repeats.is_repeated(request):
-            row = repeats.earlier_work(request.user, recording, asked, model=model)
+        # Whoever sends a key of his own has said which requests are one.
+        if repeats.is_repeated(request) and idempotency.HEADER not in request.headers:
+            row = repeats.earlier_work(
+                request.user, recording, asked, model=model, subject=subject_of(request)
+            )
         if row is None:
-            row = submit(
+            row = submit_once_of(
+                request,
                 recording,
-                owner=request.user,
+                asked={**asdict(asked), "route": "openai"},
                 language_hint=asked.language,
                 prompt=asked.prompt,
                 requested_model=model,
