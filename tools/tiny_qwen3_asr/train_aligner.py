@@ -27,6 +27,7 @@ from transformers import Qwen3ASRForTokenClassification, Qwen3ASRProcessor
 from tests.engines.tone_words import THIRD_LESSON, ToneClip, held_out, word_seconds
 from tests.engines.tone_words import training_clip as make_training_clip
 from tools.tiny_qwen3_asr.checkpoint import save
+from tools.tiny_qwen3_asr.progress import Progress
 from tools.tiny_qwen3_asr.train import LANGUAGE_NAMES, learning_rate_factor
 
 logger = logging.getLogger("tiny_qwen3_asr")
@@ -129,14 +130,14 @@ def train(
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: learning_rate_factor(step, steps=steps)
     )
-    done = 0
-    if progress.exists():
-        state = torch.load(progress, weights_only=True)
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        schedule.load_state_dict(state["schedule"])
-        torch.set_rng_state(state["random"])
-        done = state["step"]
+    keeping = Progress(
+        path=progress,
+        model=model,
+        optimizer=optimizer,
+        schedule=schedule,
+        every_steps=STEPS_BETWEEN_SAVES,
+    )
+    if done := keeping.resume():
         logger.info("going on after step %d", done)
     started = time.monotonic()
     losses: list[tuple[float, float, float]] = []
@@ -172,17 +173,8 @@ def train(
                 time.monotonic() - started,
             )
             losses.clear()
-        if step % STEPS_BETWEEN_SAVES == 0:
-            state = {
-                "model": model.state_dict(),
-                "optimizer": optimizer.state_dict(),
-                "schedule": schedule.state_dict(),
-                "random": torch.get_rng_state(),
-                "step": step,
-            }
-            torch.save(state, progress.with_suffix(".new"))
-            progress.with_suffix(".new").replace(progress)
-    progress.unlink(missing_ok=True)
+        keeping.save(step)
+    keeping.over()
     model.eval()
 
 

@@ -6,14 +6,14 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.auth.models import User
-from django.db.models import ForeignKey, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from transcription.admin.common import CappedPaginator
+from transcription.admin.own_rows import OwnRowsAdmin
 from transcription.admin.receivers import EventsField, do_for_each, validation_error
 from transcription.models import WebhookEndpoint
 from transcription.models.webhook import host_of
@@ -48,7 +48,7 @@ class EndpointForm(forms.ModelForm):
 
 
 @admin.register(WebhookEndpoint)
-class WebhookEndpointAdmin(admin.ModelAdmin):
+class WebhookEndpointAdmin(OwnRowsAdmin):
     """Superusers see and make everybody's; other staff their own: whoever may change another's
     endpoint is sent that one's texts."""
 
@@ -60,23 +60,6 @@ class WebhookEndpointAdmin(admin.ModelAdmin):
     actions = ("test", "rotate_secret", "switch_on", "switch_off")
     show_full_result_count = False
     paginator = CappedPaginator
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[WebhookEndpoint]:
-        rows = super().get_queryset(request)
-        return rows if _is_superuser(request) else rows.filter(owner=request.user.pk)
-
-    def formfield_for_foreignkey(
-        self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
-    ) -> Any:
-        if db_field.name == "owner":
-            users = User.objects.filter(is_active=True)
-            kwargs["queryset"] = (
-                users
-                if _is_superuser(request)
-                else users.filter(username=request.user.get_username())
-            )
-            kwargs["initial"] = request.user.pk
-        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def get_readonly_fields(self, request: HttpRequest, obj: WebhookEndpoint | None = None) -> Any:
         return ("owner", "enabled", "off_reason", "created_at") if obj else ()
@@ -165,7 +148,3 @@ class WebhookEndpointAdmin(admin.ModelAdmin):
             ),
             messages.WARNING,
         )
-
-
-def _is_superuser(request: HttpRequest) -> bool:
-    return bool(getattr(request.user, "is_superuser", False))
