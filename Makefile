@@ -8,15 +8,17 @@ MODEL = whisper-base
 # Set by hand: `make run PORT=9000`, `make test PYTEST="-k launcher -x"`.
 SERVE = $(if $(HOST),--host $(HOST)) $(if $(PORT),--port $(PORT))
 
-.PHONY: help demo run test torture benchmark long lint format ready dev-ready venv clean-venv
+.PHONY: help demo run test slow torture benchmark benchmark-qwen3 long lint format ready dev-ready venv clean-venv
 .NOTPARALLEL:
 
 help:
 	@echo "make demo      set up, send a sample recording through the service, show its text"
 	@echo "make run       set up, serve on 127.0.0.1:8000 until Ctrl-C (PORT=… for another)"
 	@echo "make test      set up, run the tests (PYTEST=… for more arguments of pytest)"
+	@echo "make slow      the long forms of tests: 200 recordings under reloads, the full shape of 0.6B"
 	@echo "make torture   kill processes of a loaded service at random, for minutes"
 	@echo "make benchmark the figures of docs/performance.md, on this machine"
+	@echo "make benchmark-qwen3  batches of Qwen3-ASR against its own package (1.7 GB more)"
 	@echo "make long      a recording of three hours through the real engine"
 	@echo "make lint      style, types, migrations, production settings"
 	@echo "make format    put the code into the agreed form"
@@ -32,12 +34,19 @@ run: ready
 test: dev-ready ready
 	$(PY) -m pytest -m "not torture and not slow" $(PYTEST)
 
+slow: dev-ready ready
+	$(PY) -m pytest -m slow $(PYTEST)
+
 torture: dev-ready ready
 	$(PY) -m pytest -m torture -s tests/torture $(PYTEST)
 
 benchmark: dev-ready ready
 	$(PY) -m tests.speech var/benchmark-set
 	$(PY) manage.py benchmark --files var/benchmark-set $(BENCHMARK)
+
+benchmark-qwen3: dev-ready ready
+	sh tools/qwen_asr/venv.sh var/qwen-asr
+	$(PY) manage.py benchmark batches --engine qwen3_asr $(BENCHMARK)
 
 long: dev-ready ready
 	$(PY) manage.py benchmark long $(BENCHMARK)

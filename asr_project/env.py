@@ -168,6 +168,41 @@ def database_from_url(url: str) -> dict[str, Any]:
     )
 
 
+#: Scheme -> port by default, STARTTLS, TLS from the start.
+_MAIL_SCHEMES = {
+    "smtp": (587, True, False),
+    "smtps": (465, False, True),
+    "smtp+plain": (25, False, False),
+}
+
+
+def email_from_url(url: str) -> dict[str, Any]:
+    """Return the Django settings of a mail server named by URL, as the help of ASR_EMAIL_URL says.
+
+    User and password are percent-encoded. Raises ``ImproperlyConfigured`` for any other URL.
+    """
+    wrong = ImproperlyConfigured(
+        "ASR_EMAIL_URL: expected smtp://USER:PASSWORD@HOST:PORT, smtps://… or smtp+plain://…."
+    )
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise wrong from error
+    if parts.scheme not in _MAIL_SCHEMES or not parts.hostname or parts.path.strip("/"):
+        raise wrong
+    default_port, starttls, tls = _MAIL_SCHEMES[parts.scheme]
+    return {
+        "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+        "EMAIL_HOST": parts.hostname,
+        "EMAIL_PORT": port or default_port,
+        "EMAIL_HOST_USER": unquote(parts.username or ""),
+        "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
+        "EMAIL_USE_TLS": starttls,
+        "EMAIL_USE_SSL": tls,
+    }
+
+
 def sqlite_settings(path: Path) -> dict[str, Any]:
     """Return the settings of the embedded database, as they were measured to be right.
 

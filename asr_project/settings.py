@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
-from asr_project.env import database_from_url, environment, sqlite_settings
+from asr_project.env import database_from_url, email_from_url, environment, sqlite_settings
 from asr_project.secret import read_or_make_secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -98,16 +98,35 @@ CORS_ALLOWED_ORIGINS = env.words(
     "ASR_CORS_ORIGINS", [], "Origins of web front ends that may call the API; none by default."
 )
 CORS_URLS_REGEX = r"^/(api|v1|health)(/|$)"
-CORS_EXPOSE_HEADERS = ["Location", "Retry-After", "X-Request-ID"]
+CORS_EXPOSE_HEADERS = [
+    "Content-Disposition",
+    "Content-Range",
+    "Location",
+    "Retry-After",
+    "X-Request-ID",
+]
 CORS_ALLOW_HEADERS = (
     "accept",
     "authorization",
     "content-type",
     "idempotency-key",
+    "if-range",
+    "last-event-id",
+    "range",
     "user-agent",
     "x-csrftoken",
     "x-request-id",
     "x-requested-with",
+    # What the OpenAI library for browsers sends along.
+    "openai-organization",
+    "openai-project",
+    *(
+        f"x-stainless-{name}"
+        for name in (
+            *("arch", "lang", "os", "package-version", "retry-count"),
+            *("runtime", "runtime-version", "timeout"),
+        )
+    ),
 )
 
 # --- the project ------------------------------------------------------------------------------
@@ -201,6 +220,26 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "account-tokens"
+LOGOUT_REDIRECT_URL = "login"
+PASSWORD_RESET_TIMEOUT = 3600  # seconds that the link in the message holds
+
+EMAIL_URL = env.text(
+    "ASR_EMAIL_URL",
+    "",
+    "Mail server for password resets: smtp://USER:PASSWORD@HOST:587 (STARTTLS), smtps://… (TLS from the start) or smtp+plain://… (no encryption); empty: no e-mail.",
+)
+if EMAIL_URL:
+    globals().update(email_from_url(EMAIL_URL))
+else:
+    # Nothing may try to send: pages say in words that there is no e-mail.
+    EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
+EMAIL_TIMEOUT = 10  # seconds; somebody waits for the page
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text(
+    "ASR_EMAIL_FROM", "asr@localhost", "Sender of the messages."
+)
+
 LANGUAGE_CODE = env.choice(
     "ASR_LANGUAGE", "en", ("en", "zh-hans"), "Language of pages where the browser asks for none."
 )
@@ -263,7 +302,13 @@ FILE_UPLOAD_HANDLERS = ["transcription.web.uploads.DurableUploadHandler"]
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "transcription.api.authentication.TokenAuthentication",
+        "transcription.api.authentication.ResultTokenAuthentication",
         "transcription.api.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_THROTTLE_CLASSES": [
+        "transcription.api.rates.UserThrottle",
+        "transcription.api.rates.TokenThrottle",
+        "transcription.api.rates.ScopeThrottle",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["transcription.api.authentication.ScopePermission"],
     "DEFAULT_RENDERER_CLASSES": [
@@ -286,10 +331,87 @@ SYNC_WAIT_SECONDS = env.number(
     "How long POST /api/v1/transcribe waits for its result before it answers 202.",
     high=3600,
 )
+OPENAI_WAIT_SECONDS = env.number(
+    "ASR_OPENAI_WAIT_SECONDS",
+    3600,
+    "How long POST /v1/audio/transcriptions waits for its result; a proxy in front must wait as long.",
+    high=86_400,
+)
+KEEP_ALIVE_SECONDS = env.number(
+    "ASR_KEEP_ALIVE_SECONDS",
+    15,
+    "Pause between the signs of life of a silent event stream; proxies close what is silent for longer.",
+    low=0.05,
+    high=600,
+)
 RATE_ANON = env.text(
     "ASR_RATE_ANON", "5/m", "Calls of the transcribe route by address without a token."
 )
 RATE_USER = env.text("ASR_RATE_USER", "60/m", "Calls of the transcribe route by token.")
+RATE_LOGIN = env.text(
+    "ASR_RATE_LOGIN",
+    "5/m",
+    "Tries to log in, to reset a password or to get a token, by address.",
+)
+RATE_API_USER = env.text("ASR_RATE_API_USER", "3000/m", "Calls of the API by user, all in all.")
+RATE_API_TOKEN = env.text("ASR_RATE_API_TOKEN", "3000/m", "Calls of the API by token.")
+RATE_API_UPLOADS = env.text(
+    "ASR_RATE_API_UPLOADS", "300/m", "Recordings sent to /api/v1/transcriptions/, by user."
+)
+RATE_API_BROWSER_TOKENS = env.text(
+    "ASR_RATE_API_BROWSER_TOKENS", "300/m", "Browser tokens that are made, by user."
+)
+ALLOW_ANONYMOUS = env.flag(
+    "ASR_ALLOW_ANONYMOUS",
+    False,
+    "Whether the transcribe route, and it alone, takes recordings without a token.",
+)
+MAX_ANONYMOUS_UPLOAD_BYTES = (
+    env.integer(
+        "ASR_MAX_ANONYMOUS_UPLOAD_MB",
+        25,
+        "Largest body without a token where ASR_ALLOW_ANONYMOUS takes it, in MiB.",
+        low=1,
+    )
+    * 1024
+    * 1024
+)
+RESULT_TOKEN_SECONDS = (
+    env.number(
+        "ASR_RESULT_TOKEN_HOURS",
+        24,
+        "For how long the link to the result of a recording without owner holds.",
+        low=0.01,
+    )
+    * 3600
+)
+BROWSER_TOKEN_SECONDS = (
+    env.number(
+        "ASR_BROWSER_TOKEN_MINUTES", 15, "How long a browser token holds.", low=0.1, high=1440
+    )
+    * 60
+)
+IDEMPOTENCY_SECONDS = (
+    env.number("ASR_IDEMPOTENCY_HOURS", 24, "How long an Idempotency-Key is remembered.", low=0.01)
+    * 3600
+)
+QUOTA_UNFINISHED_JOBS = env.integer(
+    "ASR_QUOTA_UNFINISHED_JOBS",
+    0,
+    "Recordings of one user that may wait or be worked on at once; 0: no limit. Single users may have limits of their own, in the admin.",
+)
+QUOTA_STORED_BYTES = (
+    env.integer(
+        "ASR_QUOTA_STORED_MB", 0, "Stored recordings of one user together, in MiB; 0: no limit."
+    )
+    * 1024
+    * 1024
+)
+QUOTA_AUDIO_MINUTES_PER_DAY = env.integer(
+    "ASR_QUOTA_AUDIO_MINUTES_PER_DAY",
+    0,
+    "Minutes of recordings that one user may send in on one day; 0: no limit.",
+)
 
 # --- recognition ------------------------------------------------------------------------------
 
@@ -324,6 +446,20 @@ ENGINE_THREADS = env.integer(
 ENGINE_CLUSTERS = env.integer(
     "ASR_ENGINE_CLUSTERS", 1, "Number of engine clusters: one per GPU.", low=1, high=64
 )
+MODEL_MEMORY_BYTES = (
+    env.integer(
+        "ASR_MODEL_MEMORY_MB",
+        0,
+        "Memory in MiB that the models of a worker may take together; 0: what the device has free.",
+    )
+    * 1024
+    * 1024
+)
+IDLE_UNLOAD_SECONDS = 60 * env.number(
+    "ASR_IDLE_UNLOAD_MINUTES",
+    0,
+    "Minutes without work after which a model gives its memory back until it is needed; 0: never.",
+)
 BATCH_SECONDS = env.number(
     "ASR_BATCH_SECONDS",
     120,
@@ -350,6 +486,43 @@ RETRY_DELAYS_SECONDS = tuple(
 )
 BATCH_LIMIT_SECONDS = env.number(
     "ASR_BATCH_LIMIT_SECONDS", 600, "A batch that runs longer ends its worker.", low=1
+)
+
+# --- webhooks and bots ------------------------------------------------------------------------
+
+PUBLIC_URL = env.text(
+    "ASR_PUBLIC_URL",
+    "",
+    "Address at which people reach the service, as https://asr.example.com, for links in messages; empty: paths only.",
+).rstrip("/")
+WEBHOOK_PRIVATE_HOSTS = env.words(
+    "ASR_WEBHOOK_PRIVATE_HOSTS",
+    [],
+    "Private hosts that webhooks and bots may call: names or networks, as hooks.internal,10.1.0.0/16; none by default.",
+)
+WEBHOOK_TIMEOUT_SECONDS = env.number(
+    "ASR_WEBHOOK_TIMEOUT_SECONDS",
+    10,
+    "How long one try of a webhook or bot may take in all.",
+    low=0.1,
+    high=60,
+)
+WEBHOOK_RETRY_DELAYS_SECONDS = tuple(
+    env.numbers(
+        "ASR_WEBHOOK_RETRY_DELAYS_SECONDS",
+        ["5", "30", "120", "600", "1800", "3600", "10800", "21600", "43200"],
+        "Pauses before a message is sent again; one more try than pauses.",
+    )
+)
+WEBHOOK_THREADS = env.integer(
+    "ASR_WEBHOOK_THREADS",
+    4,
+    "Messages that each process of ASR_CHORES_WORKERS sends at once.",
+    low=1,
+    high=64,
+)
+WEBHOOK_KEPT_DAYS = env.integer(
+    "ASR_WEBHOOK_KEPT_DAYS", 30, "Days for which messages that are over can be looked at.", low=1
 )
 
 # The bell that wakes the workers; the rows are the queue (see docs/design.md). Every value
@@ -421,6 +594,8 @@ LOGGING: dict[str, Any] = {
         "django.server": {"level": "WARNING"},
         "django.request": {"level": "ERROR"},
         "django-q": {"level": "WARNING"},
+        # At DEBUG it writes whole requests: secret addresses and signatures.
+        "httpcore2": {"level": "INFO"},
     },
 }
 if PROCESS_ROLE == "manage":

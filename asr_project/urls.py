@@ -3,8 +3,13 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from transcription.web.counting import limited_login
+
 urlpatterns = [
     path("", include("transcription.api.urls")),
+    path("", include("transcription.web.urls")),
+    # The admin's own page, as often as the other ways in.
+    path("admin/login/", limited_login(admin.site.login)),
     path("admin/", admin.site.urls),
 ]
 

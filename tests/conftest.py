@@ -65,6 +65,47 @@ def serve(transactional_db: None, tmp_path: Path) -> Iterator[Callable[..., Serv
         served.stop()
 
 
+@pytest.fixture(scope="session")
+def _standing_web_processes(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[dict[tuple[tuple[str, str], ...], Served]]:
+    standing: dict[tuple[tuple[str, str], ...], Served] = {}
+    yield standing
+    for served in standing.values():
+        served.stop()
+
+
+@pytest.fixture
+def serve_standing(
+    transactional_db: None,
+    tmp_path_factory: pytest.TempPathFactory,
+    _standing_web_processes: dict[tuple[tuple[str, str], ...], Served],
+) -> Callable[..., Served]:
+    """As ``serve``, but a process is kept for the next test that wants the same settings.
+
+    For tests that leave nothing behind in it: the rows of the database are emptied anyway.
+    """
+    from django.conf import settings
+    from django.db import connection
+
+    def start(**environment: str) -> Served:
+        key = tuple(sorted(environment.items()))
+        if key not in _standing_web_processes:
+            _standing_web_processes[key] = Served(
+                tmp_path_factory.mktemp("standing"),
+                _url_of(connection.settings_dict),
+                **{
+                    "ASR_SECRET_KEY": settings.SECRET_KEY,
+                    # Tokens of one test have the numbers of another's, and are counted together.
+                    "ASR_RATE_USER": "100000/m",
+                    **environment,
+                },
+            )
+        return _standing_web_processes[key]
+
+    return start
+
+
 @pytest.fixture
 def token(transactional_db: None) -> str:
     """The token of a user named ann, who may do everything that a user may."""

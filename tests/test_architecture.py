@@ -20,9 +20,10 @@ MAY_IMPORT = {
     "text": set(),
     "punctuation": {"text"},
     "weights": {"engines"},
-    "models": set(),
-    "services": {"models", "audio", "text", "punctuation"},
-    "work": {"services", "models", "audio", "engines", "text", "punctuation"},
+    "delivery": set(),
+    "models": {"delivery"},
+    "services": {"models", "audio", "text", "punctuation", "delivery"},
+    "work": {"services", "models", "audio", "engines", "text", "punctuation", "delivery"},
     "web": {"services", "models", "text"},
     "api": {"services", "models", "text", "web"},
     "admin": {"services", "models", "text"},
@@ -30,7 +31,7 @@ MAY_IMPORT = {
 #: Only engines and the commands that run them may load these.
 HEAVY = {"torch", "transformers", "ctranslate2", "faster_whisper", "accelerate"}
 #: Packages that must be usable without Django.
-WITHOUT_DJANGO = {"audio", "engines", "text", "weights", "punctuation"}
+WITHOUT_DJANGO = {"audio", "delivery", "engines", "text", "weights", "punctuation"}
 #: Only these run networks by it.
 RUN_ONNX = {"audio", "punctuation"}
 #: What a web process must never have loaded.

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.conf import settings as django_settings
 from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 
@@ -32,6 +33,21 @@ def test_a_batch_must_be_able_to_end_before_its_task_is_cut_off(settings) -> Non
 def test_a_rate_that_cannot_be_read_is_named(settings, rate) -> None:
     settings.RATE_USER = rate
     assert ids() == ["asr.E002"]
+
+
+def test_every_rate_is_looked_at(settings) -> None:
+    names = [name for name in dir(django_settings) if name.startswith("RATE_")]
+    for name in names:
+        setattr(settings, name, "often")
+    assert ids() == ["asr.E002"] * len(names)
+    assert len(names) == 7
+
+
+def test_strangers_are_not_let_in_further_than_those_who_are_known(settings) -> None:
+    settings.MAX_ANONYMOUS_UPLOAD_BYTES = settings.MAX_UPLOAD_BYTES + 1
+    assert ids() == []
+    settings.ALLOW_ANONYMOUS = True
+    assert ids() == ["asr.E040"]
 
 
 def test_several_web_processes_need_a_cache_that_they_share(settings) -> None:
@@ -61,6 +77,7 @@ def test_polishing_by_a_model_needs_the_model(settings, tmp_path) -> None:
         ("ASR_DEBUG", "perhaps", "true or false"),
         ("ASR_POLISH", "polished", "off, rules, model"),
         ("ASR_CHINESE_SCRIPT", "both", "simplified, traditional"),
+        ("ASR_EMAIL_URL", "mail.example.com", "smtp://"),
         ("ASR_DATABASE_URL", "mysql://here/db", "postgresql://"),
         ("ASR_RETRY_DELAYS_SECONDS", "0,soon", "could not convert"),
     ],
@@ -78,6 +95,15 @@ def test_a_value_that_cannot_be_right_stops_the_start_in_words(
     assert done.returncode != 0
     assert name in done.stderr
     assert words in done.stderr
+
+
+def test_a_private_host_that_cannot_be_read_is_named(settings) -> None:
+    settings.WEBHOOK_PRIVATE_HOSTS = ["hooks.internal", "10.0.0.1/8"]
+    (error,) = run_checks()
+    assert error.id == "asr.E020"
+    assert "10.0.0.1/8" in error.msg
+    settings.WEBHOOK_PRIVATE_HOSTS = ["hooks.internal", "10.0.0.0/8"]
+    assert ids() == []
 
 
 def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:

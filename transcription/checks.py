@@ -10,6 +10,7 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
+from transcription.delivery.addresses import AllowedHosts
 from transcription.punctuation.files import PunctuationModelError, find_files
 
 _RATE = re.compile(r"\d+/\d*[smhd]")
@@ -43,9 +44,32 @@ def check_rates(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[
         for name, rate in (
             ("ASR_RATE_ANON", settings.RATE_ANON),
             ("ASR_RATE_USER", settings.RATE_USER),
+            ("ASR_RATE_LOGIN", settings.RATE_LOGIN),
+            ("ASR_RATE_API_USER", settings.RATE_API_USER),
+            ("ASR_RATE_API_TOKEN", settings.RATE_API_TOKEN),
+            ("ASR_RATE_API_UPLOADS", settings.RATE_API_UPLOADS),
+            ("ASR_RATE_API_BROWSER_TOKENS", settings.RATE_API_BROWSER_TOKENS),
         )
         if not _RATE.fullmatch(rate)
     ]
+
+
+@register()
+def check_private_hosts(
+    app_configs: Sequence[AppConfig] | None, **kwargs: Any
+) -> list[CheckMessage]:
+    """asr.E020: a private host that cannot be read would be an error of every message."""
+    try:
+        AllowedHosts.of(settings.WEBHOOK_PRIVATE_HOSTS)
+    except ValueError as error:
+        return [
+            Error(
+                f"ASR_WEBHOOK_PRIVATE_HOSTS: {error}",
+                hint="Write names and networks, separated by commas: hooks.internal,10.1.0.0/16.",
+                id="asr.E020",
+            )
+        ]
+    return []
 
 
 @register()
@@ -62,6 +86,21 @@ def check_shared_cache(
             )
         ]
     return []
+
+
+@register()
+def check_anonymous(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """asr.E040: strangers must not be let in further than those who are known."""
+    largest_known = settings.MAX_UPLOAD_BYTES
+    if not settings.ALLOW_ANONYMOUS or settings.MAX_ANONYMOUS_UPLOAD_BYTES <= largest_known:
+        return []
+    return [
+        Error(
+            "Recordings without a token may be larger than those with one.",
+            hint="Set ASR_MAX_ANONYMOUS_UPLOAD_MB to no more than ASR_MAX_UPLOAD_MB.",
+            id="asr.E040",
+        )
+    ]
 
 
 @register()

@@ -77,6 +77,16 @@ def test_a_model_is_entered_and_changed(staff: Client, weights: Path) -> None:
         ({"max_seconds": "0"}, "greater than or equal"),
         ({"chunk_seconds": "0"}, "greater than or equal"),
         ({"engine": "magic"}, "Select a valid choice"),
+        ({"chunk_seconds": "31"}, "no more than 30 seconds"),
+        ({"engine": "qwen3_asr", "chunk_seconds": "181"}, "no more than 180 seconds"),
+        (
+            {
+                "engine": "qwen3_asr",
+                "chunk_seconds": "120",
+                "options": '{"max_clip_seconds": 90}',
+            },
+            "no more than 90 seconds",
+        ),
     ],
 )
 def test_what_would_fail_in_a_worker_is_refused_here(
@@ -143,3 +153,58 @@ def test_workers_are_shown_as_they_report_themselves(staff: Client) -> None:
         assert shown in page
     assert staff.get(f"/admin/transcription/worker/{worker.pk}/change/").status_code == 200
     assert staff.get("/admin/transcription/worker/add/").status_code == 403
+
+
+def test_a_long_chunk_is_fine_for_an_engine_that_takes_it(staff: Client, weights: Path) -> None:
+    entered = fields(engine="qwen3_asr", chunk_seconds="120")
+    assert staff.post(f"{LIST}add/", entered).status_code == 302
+    assert SpeechModel.objects.get().split_seconds == 120.0
+
+
+def test_a_broken_reload_is_told_with_what_goes_on_serving(staff: Client) -> None:
+    good = {"generation": 1, "engine": "fake", "weights": "old", "options": {}}
+    model = SpeechModel.objects.create(name="tiny", engine="fake", generation=2, last_good=good)
+    Worker.objects.create(
+        host="box",
+        pid=17,
+        cluster="engine-0@1",
+        loaded=[{"name": "tiny", "generation": 1, "stands_in_for": 2, "device": "cpu"}],
+        failed=[{"name": "tiny", "generation": 2, "message": "model.bin is cut off"}],
+        unloaded=[{"name": "big", "unloaded_because": "swapped for tiny: 3.4 of 4.0 GB"}],
+        seen={"tiny": 2},
+    )
+
+    page = staff.get(LIST).content.decode()
+    assert "Model tiny on engine-0: model.bin is cut off (generation 1 goes on serving)" in page
+    assert "failed (generation 1 serves)" in page
+
+    page = staff.get(f"{LIST}{model.pk}/change/").content.decode()
+    assert "generation 1 from old" in page
+
+    page = staff.get("/admin/transcription/worker/").content.decode()
+    assert "tiny (generation 1 in place of 2, cpu)" in page
+    assert "big: swapped for tiny: 3.4 of 4.0 GB" in page
+
+
+@pytest.mark.parametrize(
+    ("facts", "shown"),
+    [
+        ({"loaded": [{"name": "tiny", "generation": 1}], "seen": {"tiny": 1}}, ">loaded<"),
+        ({"seen": {"tiny": 1}}, ">unloaded<"),
+        ({"seen": {}}, ">reloading<"),
+    ],
+)
+def test_the_list_shows_how_far_the_workers_are(
+    staff: Client, facts: dict[str, Any], shown: str
+) -> None:
+    SpeechModel.objects.create(name="tiny", engine="fake")
+    Worker.objects.create(host="box", pid=1, cluster="engine-0@1", **facts)
+    assert shown in staff.get(LIST).content.decode()
+
+
+def test_without_workers_the_list_says_so(staff: Client) -> None:
+    SpeechModel.objects.create(name="tiny", engine="fake")
+    SpeechModel.objects.create(name="spare", engine="fake", enabled=False)
+    page = staff.get(LIST).content.decode()
+    assert ">no worker<" in page
+    assert ">off<" in page

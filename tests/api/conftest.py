@@ -19,6 +19,7 @@ from tests.served import eventually
 from transcription.models import ApiToken, Transcription
 from transcription.services import tokens
 
+PostAndEnd = Callable[..., HttpResponse]
 URL = "/api/v1/transcribe"
 LIST_URL = "/api/v1/transcriptions/"
 
@@ -75,3 +76,23 @@ def post_and_end(transactional_db: None, data_dir: Path) -> Callable[..., HttpRe
             return answer.result()
 
     return run
+
+
+@pytest.fixture
+def stranger(db: None) -> Client:
+    return caller(User.objects.create_user("mallory"))
+
+
+@pytest.fixture
+def staff(db: None) -> Client:
+    return caller(User.objects.create_user("root", is_staff=True))
+
+
+def told(response: Any) -> tuple[int, str]:
+    """Status and stable code of an error, in whichever shape."""
+    body = response.json()
+    return response.status_code, body.get("error", body)["code"]
+
+
+def url_of(row: Transcription, action: str = "") -> str:
+    return f"{LIST_URL}{row.pk}/{action + '/' if action else ''}"

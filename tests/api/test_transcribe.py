@@ -15,8 +15,8 @@ from django.test import Client
 from django.utils import timezone
 
 from tests.api.conftest import URL, caller, wav
-from transcription.api import intake
 from transcription.models import ApiToken, SpeechModel, Transcription
+from transcription.services import idempotency
 from transcription.services.errors import ERRORS
 
 Status = Transcription.Status
@@ -426,7 +426,7 @@ def test_a_mistake_of_ours_is_told_with_the_id_to_report(
     def broken(*args: Any, **kwargs: Any) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(intake, "submit", broken)
+    monkeypatch.setattr(idempotency, "submit", broken)
     client_of_ann.raise_request_exception = False
 
     response = client_of_ann.post(URL, {"file": wav()}, headers={"X-Request-ID": "case-42"})

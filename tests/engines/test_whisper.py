@@ -28,6 +28,7 @@ from transcription.engines.base import (
 from transcription.engines.whisper import REQUIRED_FILES, WhisperEngine
 from transcription.engines.whisper_baseline import bare_library
 from transcription.engines.whisper_drafts import compression_ratio
+from transcription.engines.whisper_model import WhisperModel
 from transcription.text.scoring import count_errors, usual_unit
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -213,11 +214,27 @@ def test_a_likely_language_decides_only_where_detection_is_unsure(
 
 
 def test_an_unsure_language_is_listened_for_in_the_full_window(
-    whisper: WhisperEngine,
+    own: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    [sample] = [one for one in speech_samples("it") if one.name.endswith("ciao_mondo")]
-    [result] = whisper.transcribe([Clip(samples=read_audio(sample.path))])
-    assert (result.language, result.text) == ("it", "Ciao mondo!")
+    windows: list[float] = []
+    really = WhisperModel.hear
+
+    def hear(self: WhisperModel, jobs: Any, *rest: Any) -> Any:
+        windows.extend(job.window_seconds for job in jobs)
+        return really(self, jobs, *rest)
+
+    monkeypatch.setattr(WhisperModel, "hear", hear)
+    clip = Clip(samples=own["formats/walk"])
+    sure = engine_with(language_probability=0.0)
+    sure.load()
+    assert sure.transcribe([clip])[0].language == "en"
+    assert windows == [15.0]
+    windows.clear()
+    # Nothing is ever surer than that.
+    unsure = engine_with(language_probability=1.0)
+    unsure.load()
+    assert unsure.transcribe([clip])[0].language == "en"
+    assert windows == [15.0, 30.0]
 
 
 def test_cantonese_is_taken_for_chinese_by_a_model_that_does_not_know_it(

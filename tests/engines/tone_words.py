@@ -132,6 +132,8 @@ class ToneClip:
     ends: bool = True
     #: "speech", "silence", "unsure" or "rattle".
     kind: str = "speech"
+    #: Start and end of every tone in seconds, two tones a word; those of a rattle are left out.
+    tone_seconds: tuple[tuple[float, float], ...] = ()
 
     @property
     def duration_seconds(self) -> float:
@@ -157,7 +159,7 @@ def speak(
         _words_of(sentence, lexicon) for sentence in re.split("[.。]", text) if sentence.strip()
     ]
     random = np.random.default_rng([_SPOKEN, seed])
-    return _synthesise(
+    samples, _ = _synthesise(
         random,
         sentences=sentences,
         voice=voice,
@@ -165,6 +167,7 @@ def speak(
         rattle=rattle,
         gap_seconds=gap_seconds,
     )
+    return samples
 
 
 def silence(duration_seconds: float, *, seed: int = 0) -> npt.NDArray[np.float32]:
@@ -198,6 +201,25 @@ def training_clip(
     if chance < 0.10:
         return _unsure_clip(random, lexicon, lesson)
     return _clip(random, lexicon, lesson)
+
+
+def word_seconds(
+    clip: ToneClip, *, lexicon: Lexicon = LEXICON_A
+) -> list[tuple[str, tuple[float, float]]]:
+    """What an aligner has to say of a clip: each word without its marks, with start and end.
+
+    A Chinese character is a word by itself: of a word of two, each has a tone of its own.
+    """
+    found: list[tuple[str, tuple[float, float]]] = []
+    chinese = sorted({*lexicon.chinese, *lexicon.variants.values()}, key=len, reverse=True)
+    pattern = "|".join([*(word for word in chinese if not word.isascii()), "[A-Za-z]+"])
+    for place, word in enumerate(re.findall(pattern, clip.text)):
+        first, second = clip.tone_seconds[2 * place : 2 * place + 2]
+        if word.isascii() or len(word) == 1:
+            found.append((word, (first[0], second[1])))
+        else:
+            found += [(word[0], first), (word[1], second)]
+    return found
 
 
 def written(
@@ -242,8 +264,10 @@ def _clip(random: np.random.Generator, lexicon: Lexicon, lesson: Lesson) -> Tone
         )
     sentences = _sentences(random, lexicon, lesson)
     language = forced or voice
+    samples, tones = _synthesise(random, sentences=sentences, voice=voice, lesson=lesson)
     return ToneClip(
-        samples=_synthesise(random, sentences=sentences, voice=voice, lesson=lesson),
+        samples=samples,
+        tone_seconds=tones,
         forced_language=forced,
         context=context,
         language=language,
@@ -254,8 +278,10 @@ def _clip(random: np.random.Generator, lexicon: Lexicon, lesson: Lesson) -> Tone
 def _unsure_clip(random: np.random.Generator, lexicon: Lexicon, lesson: Lesson) -> ToneClip:
     sentences = _sentences(random, lexicon, replace(lesson, max_words=4))
     language = str(random.choice(["en", "zh"]))
+    samples, tones = _synthesise(random, sentences=sentences, voice="unsure", lesson=lesson)
     return ToneClip(
-        samples=_synthesise(random, sentences=sentences, voice="unsure", lesson=lesson),
+        samples=samples,
+        tone_seconds=tones,
         forced_language=language if random.random() < 0.3 else None,
         language=language,
         text=written(sentences, language=language, lexicon=lexicon),
@@ -274,8 +300,12 @@ def _rattle_clip(random: np.random.Generator, lexicon: Lexicon, lesson: Lesson) 
         times = int(min(random.geometric(1 - lesson.go_on_share), lesson.most_repetitions))
     else:
         times = int(random.integers(30, 45))
+    samples, tones = _synthesise(
+        random, sentences=[sentence], voice="en", lesson=lesson, rattle=rattle
+    )
     return ToneClip(
-        samples=_synthesise(random, sentences=[sentence], voice="en", lesson=lesson, rattle=rattle),
+        samples=samples,
+        tone_seconds=tones,
         language="en",
         text=head + RATTLE_TEXT[rattle] * times,
         ends=ends,
@@ -330,11 +360,15 @@ def _synthesise(
     lesson: Lesson,
     rattle: Rattle | None = None,
     gap_seconds: float = 0.0,
-) -> npt.NDArray[np.float32]:
-    """The tones of the words with pauses, hum and noise; no two clips are quite alike."""
+) -> tuple[npt.NDArray[np.float32], tuple[tuple[float, float], ...]]:
+    """The tones of the words with pauses, hum and noise; no two clips are quite alike.
+
+    With the samples, start and end of every tone in seconds.
+    """
     loudness = random.uniform(0.15, 0.6)
     tuning = random.uniform(0.98, 1.02)
     parts = [_pause(random, 0.05, lesson.longest_silence_seconds)]
+    tones: list[int] = []
     for sentence in sentences:
         if len(parts) > 1:
             longest_seconds = lesson.longest_pause_seconds
@@ -342,17 +376,19 @@ def _synthesise(
         for place, number in enumerate(sentence):
             if place:
                 parts.append(_pause(random, 0.06, 0.12))
-            parts.extend(
-                _tone(random, PITCHES_HZ[pitch] * tuning, voice) for pitch in WORD_TONES[number]
-            )
+            for pitch in WORD_TONES[number]:
+                tones.append(len(parts))
+                parts.append(_tone(random, PITCHES_HZ[pitch] * tuning, voice))
     if rattle:
         parts.append(_pause(random, 0.06, 0.12))
         parts.append(_rattle_sound(RATTLES_HZ[rattle] * tuning))
     parts.append(_pause(random, 0.05, lesson.longest_silence_seconds))
     clean = np.concatenate(parts) * loudness
-    return np.clip(
+    samples = np.clip(
         clean + _noise(random, len(clean), level_db=random.uniform(-75.0, -45.0)), -1.0, 1.0
     ).astype(np.float32)
+    bounds = [0.0, *(np.cumsum([len(part) for part in parts]) / SAMPLE_RATE_HZ).tolist()]
+    return samples, tuple((bounds[place], bounds[place + 1]) for place in tones)
 
 
 def _tone(random: np.random.Generator, pitch_hz: float, voice: Voice) -> npt.NDArray[np.float64]:

@@ -30,10 +30,10 @@ def prepare() -> dict[str, Any]:
 
 
 def state() -> dict[str, Any]:
-    from transcription.models import Chunk, LeasedWork, Transcription, Worker
+    from transcription.models import Chunk, Delivery, LeasedWork, Transcription, Worker
 
     leased: Counter[str] = Counter()
-    for table in (Chunk, Transcription):
+    for table in (Chunk, Transcription, Delivery):
         leased.update(
             table.objects.filter(state=LeasedWork.State.LEASED).values_list("leased_by", flat=True)
         )

@@ -59,6 +59,9 @@ def environment(data_dir: Path, database_url: str, redis_url: str) -> dict[str, 
         "ASR_RETRY_DELAYS_SECONDS": ",".join(["0", *["0.2"] * 60]),
         "ASR_RESTART_LIMIT_SECONDS": "0.5",
         "ASR_RATE_USER": "1000000/m",
+        "ASR_RATE_API_USER": "1000000/m",
+        "ASR_RATE_API_TOKEN": "1000000/m",
+        "ASR_RATE_API_UPLOADS": "1000000/m",
         "ASR_MIN_FREE_DISK_MB": "0",
         "ASR_CHORES_WORKERS": str(CHORES_WORKERS),
         "ASR_LOG_LEVEL": "INFO",
@@ -146,10 +149,12 @@ def _spread(seconds: list[float]) -> str:
 class Rack:
     """A database, an account and an observer; services run over them. A context manager."""
 
-    def __init__(self, data_dir: Path, database_url: str = "", redis_url: str = "") -> None:
+    def __init__(
+        self, data_dir: Path, database_url: str = "", redis_url: str = "", **variables: str
+    ) -> None:
         self.data_dir = data_dir
         data_dir.mkdir()
-        self._variables = environment(data_dir, database_url, redis_url)
+        self._variables = {**environment(data_dir, database_url, redis_url), **variables}
         subprocess.run(
             [sys.executable, "manage.py", "migrate", "--verbosity", "0"],
             env=self._variables,

@@ -8,6 +8,7 @@ import re
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ from transcription.web.body_limit import (
 
 Serve = Callable[..., Served]
 MIB = 1024 * 1024
-LIMITS = Limits(upload_bytes=1000, form_bytes=100, anonymous_bytes=10)
+LIMITS = Limits(upload_bytes=1000, form_bytes=100, anonymous_upload_bytes=50, anonymous_bytes=10)
 
 
 @pytest.mark.parametrize(
@@ -33,6 +34,8 @@ LIMITS = Limits(upload_bytes=1000, form_bytes=100, anonymous_bytes=10)
     [
         (Address.TAKES_FILES, True, (1000, "body_too_large")),
         (Address.TAKES_FILES, False, (10, "body_too_large_without_token")),
+        (Address.TAKES_FILES_OF_ANYBODY, True, (1000, "body_too_large")),
+        (Address.TAKES_FILES_OF_ANYBODY, False, (50, "body_too_large_without_token")),
         (Address.KNOWN, True, (100, "no_upload_here")),
         (Address.KNOWN, False, (10, "body_too_large_without_token")),
         (Address.UNKNOWN, True, (10, "no_upload_here")),
@@ -54,6 +57,11 @@ def test_only_a_known_caller_may_send_much_and_only_where_files_are_taken(
         ("/api/v1/transcribe/", Address.TAKES_FILES),
         ("/api/v1/transcriptions", Address.TAKES_FILES),
         ("/api/v1/transcriptions/", Address.TAKES_FILES),
+        ("/v1/audio/transcriptions", Address.TAKES_FILES),
+        ("/v1/audio/transcriptions/", Address.TAKES_FILES),
+        ("/v1/models", Address.KNOWN),
+        ("/api/v1/transcriptions/7f0c/", Address.KNOWN),
+        ("/api/v1/transcriptions/7f0c/cancel", Address.KNOWN),
         ("/health", Address.KNOWN),
         ("/admin/login/", Address.KNOWN),
         ("/api/v1/nothing", Address.UNKNOWN),
@@ -62,6 +70,14 @@ def test_only_a_known_caller_may_send_much_and_only_where_files_are_taken(
 )
 def test_the_addresses_that_take_files_say_so_themselves(path: str, expected: Address) -> None:
     assert address_of(path) is expected
+
+
+def test_strangers_are_welcome_at_the_transcribe_route_alone_and_only_if_it_is_set(
+    settings: Any,
+) -> None:
+    settings.ALLOW_ANONYMOUS = True
+    assert address_of("/api/v1/transcribe") is Address.TAKES_FILES_OF_ANYBODY
+    assert address_of("/api/v1/transcriptions/") is Address.TAKES_FILES
 
 
 def test_an_upload_needs_room_for_two_copies_beside_what_stays_free() -> None:

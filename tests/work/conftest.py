@@ -17,6 +17,7 @@ from transcription.services.submit import IncomingFile, submit
 from transcription.work import runtime as runtime_module
 from transcription.work.prepare import stand_down
 from transcription.work.tasks import look_for_chores, look_for_speech
+from transcription.work.waiting import look_after_models
 
 SAMPLES = Path(__file__).parent.parent.parent / "samples"
 
@@ -75,6 +76,13 @@ def work(fresh_worker: None) -> Callable[[], None]:
         look_for_chores()
 
     return run
+
+
+def follow_the_rows() -> None:
+    """Let this worker load what the rows of the models ask for."""
+    here = runtime_module.runtime()
+    look_after_models(here)
+    assert here.engines.wait_until_loaded(30.0)
 
 
 @pytest.fixture

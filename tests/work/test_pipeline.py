@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from django.utils import timezone
 
-from tests.work.conftest import wav
+from tests.work.conftest import follow_the_rows, wav
 from transcription.engines.fake import FakeEngine
 from transcription.models import Chunk, Lease, SpeechModel, Transcription
 from transcription.services import search
@@ -227,6 +227,7 @@ def test_new_weights_in_the_middle_of_a_recording_write_all_of_it(
     look_for_chores()
     recognise_first_chunk(row, fake_model)
     SpeechModel.objects.update(options={"voice": "other"}, generation=2)
+    follow_the_rows()
     work()
     row.refresh_from_db()
     assert row.status == "completed"
@@ -261,6 +262,7 @@ def test_a_model_that_cannot_be_loaded_leaves_its_recordings_waiting(
     assert row.status == "processing"
     assert "model.bin is missing" in runtime().engines.errors()
     SpeechModel.objects.update(options={}, generation=2)
+    follow_the_rows()
     work()
     row.refresh_from_db()
     assert row.status == "completed"
@@ -270,6 +272,7 @@ def test_a_broken_reload_keeps_the_old_model_serving(fake_model, post, work, spe
     post(speech)
     work()
     SpeechModel.objects.update(options={"load_error": "broken"}, generation=2)
+    follow_the_rows()
     row = post(speech)
     work()
     row.refresh_from_db()

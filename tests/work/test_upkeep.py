@@ -54,7 +54,7 @@ def test_a_tick_gives_expired_leases_back_and_rings(fresh_worker) -> None:
 
 def test_a_wedged_cluster_is_ended_but_only_after_some_ticks(fresh_worker, monkeypatch) -> None:
     ended = []
-    monkeypatch.setattr(ticker, "end_this_cluster", lambda: ended.append(True))
+    monkeypatch.setattr(ticker, "end_this_cluster", ended.append)
     Transcription.objects.create()
     here = runtime()
     here.idle_since = time.monotonic() - 3600
@@ -67,7 +67,7 @@ def test_a_wedged_cluster_is_ended_but_only_after_some_ticks(fresh_worker, monke
 
 
 def test_a_worker_that_looks_for_work_is_not_wedged(fresh_worker, monkeypatch) -> None:
-    monkeypatch.setattr(ticker, "end_this_cluster", lambda: pytest.fail("it was busy"))
+    monkeypatch.setattr(ticker, "end_this_cluster", lambda why: pytest.fail("it was busy"))
     Transcription.objects.create()
     here = runtime()
     with here.busy():
@@ -92,9 +92,43 @@ def test_a_reload_is_noticed_by_an_idle_worker(fresh_worker) -> None:
     model = SpeechModel.objects.create(name="fake", engine="fake")
     here = runtime()
     here.engines.ready(model)
-    assert not ticker.work_waits("engine", here)
     SpeechModel.objects.update(generation=2)
-    assert ticker.work_waits("engine", here)
+    ticker.tick("engine", here, 0)
+    assert here.engines.wait_until_loaded(30.0)
+    assert [ready.generation for ready in here.engines.loaded()] == [2]
+    ticker.look_around("engine", here)
+    assert Worker.objects.get().loaded[0]["generation"] == 2
+    model.refresh_from_db()
+    assert model.last_good["generation"] == 2
+    # Nothing of this was work, so no bell rang.
+    assert not OrmQ.objects.exists()
+
+
+def test_a_worker_is_not_wedged_while_a_model_is_loaded(fresh_worker, monkeypatch) -> None:
+    monkeypatch.setattr(ticker, "end_this_cluster", lambda why: pytest.fail(why))
+    SpeechModel.objects.create(name="fake", engine="fake", options={"load_seconds": 1.0})
+    chunk_of(Transcription.objects.create(step="recognise"))
+    here = runtime()
+    here.idle_since = time.monotonic() - 3600
+    here.engines.begin(SpeechModel.objects.get(), because="of the test")
+    waiting = 0
+    for _ in range(ticker.WEDGED_AFTER_TICKS + 2):
+        waiting = ticker.tick("engine", here, waiting)
+    assert here.engines.loading is not None
+    assert waiting == 0
+    assert here.engines.wait_until_loaded(30.0)
+
+
+def test_a_load_that_never_ends_ends_its_worker(fresh_worker, monkeypatch) -> None:
+    ended: list[str] = []
+    monkeypatch.setattr(ticker, "end_this_cluster", ended.append)
+    monkeypatch.setattr(ticker, "LOAD_LIMIT_SECONDS", 0.0)
+    model = SpeechModel.objects.create(name="fake", engine="fake", options={"load_seconds": 0.5})
+    here = runtime()
+    here.engines.begin(model, because="of the test")
+    ticker.tick("engine", here, 0)
+    assert ended == ["fake has been loading for too long"]
+    assert here.engines.wait_until_loaded(30.0)
 
 
 def test_a_recording_whose_last_chunk_ended_unnoticed_goes_on() -> None:

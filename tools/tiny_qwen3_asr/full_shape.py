@@ -44,9 +44,18 @@ SHAPES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 
 
-def write_random_checkpoint(folder: Path, *, size: str) -> int:
-    """Write the folder, weights in bfloat16; the number of parameters."""
+#: Layers of the text model, at both sizes.
+TEXT_LAYERS = 28
+
+
+def write_random_checkpoint(folder: Path, *, size: str, layers: int | None = None) -> int:
+    """Write the folder, weights in bfloat16; the number of parameters.
+
+    ``layers``: at most so many in the encoder and in the text model, all widths as they are.
+    """
     audio, text = SHAPES[size]
+    if layers is not None:
+        audio = {**audio, "encoder_layers": min(layers, audio["encoder_layers"])}
     processor = make_processor()
     ids = processor.tokenizer.convert_tokens_to_ids
     config = Qwen3ASRConfig(
@@ -54,7 +63,7 @@ def write_random_checkpoint(folder: Path, *, size: str) -> int:
         text_config={
             "model_type": "qwen3",
             "vocab_size": 151_936,
-            "num_hidden_layers": 28,
+            "num_hidden_layers": TEXT_LAYERS if layers is None else min(layers, TEXT_LAYERS),
             "num_attention_heads": 16,
             "num_key_value_heads": 8,
             "head_dim": 128,
@@ -85,8 +94,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--size", choices=sorted(SHAPES), default="0.6b")
+    parser.add_argument("--layers", type=int, help="At most so many, for a smaller file.")
     options = parser.parse_args(arguments)
-    parameters = write_random_checkpoint(options.folder, size=options.size)
+    parameters = write_random_checkpoint(options.folder, size=options.size, layers=options.layers)
     sys.stdout.write(f"{parameters:,} parameters written to {options.folder}\n")
     return 0
 

@@ -14,8 +14,10 @@
         --learning-rate 8e-4
     $train B5 --lexicon b --start-from B4 --lesson fourth --steps 1000 --first-clip 700000 \
         --learning-rate 5e-4
-    $train tests/engines/tiny-qwen3-asr-b --lexicon b --start-from B5 --lesson fourth --steps 400 \
-        --first-clip 800000 --learning-rate 3e-4
+    $train B6 --lexicon b --start-from B5 --lesson fourth --steps 400 --first-clip 800000 \
+        --learning-rate 3e-4
+    $train tests/engines/tiny-qwen3-asr-b --lexicon b --start-from B6 --lesson fourth --steps 800 \
+        --first-clip 900000 --learning-rate 5e-4
 
 A run that was interrupted goes on where it was when the same command is given again.
 
@@ -53,6 +55,7 @@ from tests.engines.tone_words import (
 )
 from tests.engines.tone_words import training_clip as make_training_clip
 from tools.tiny_qwen3_asr.checkpoint import make_model, make_processor, save
+from tools.tiny_qwen3_asr.progress import Progress
 
 logger = logging.getLogger("tiny_qwen3_asr")
 
@@ -71,8 +74,6 @@ CURRICULUM = ((120, 1), (260, 2), (420, 4), (650, 8))
 HELD_OUT_CLIPS = 200
 WARM_UP_STEPS = 60
 STEPS_SORTED_TOGETHER = 4
-#: A multiple of the above, so that what goes on goes on between two sortings.
-STEPS_BETWEEN_SAVES = 100
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -143,14 +144,8 @@ def train(
     )
     started = time.monotonic()
     losses: list[float] = []
-    done = 0
-    if progress.exists():
-        state = torch.load(progress, weights_only=True)
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        schedule.load_state_dict(state["schedule"])
-        torch.set_rng_state(state["random"])
-        done = state["step"]
+    keeping = Progress(path=progress, model=model, optimizer=optimizer, schedule=schedule)
+    if done := keeping.resume():
         logger.info("going on after step %d", done)
     batches = _batches(processor, lexicon, lesson, curriculum, steps, first_clip, done=done)
     for step, batch in enumerate(batches, start=done + 1):
@@ -165,17 +160,8 @@ def train(
             mean = sum(losses) / len(losses)
             logger.info("step %d: loss %.4f, %.0f s", step, mean, time.monotonic() - started)
             losses.clear()
-        if step % STEPS_BETWEEN_SAVES == 0:
-            state = {
-                "model": model.state_dict(),
-                "optimizer": optimizer.state_dict(),
-                "schedule": schedule.state_dict(),
-                "random": torch.get_rng_state(),
-                "step": step,
-            }
-            torch.save(state, progress.with_suffix(".new"))
-            progress.with_suffix(".new").replace(progress)
-    progress.unlink(missing_ok=True)
+        keeping.save(step)
+    keeping.over()
     model.eval()
 
 

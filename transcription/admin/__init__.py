@@ -1,18 +1,26 @@
-"""The admin: transcriptions and their chunks, models, tokens, workers."""
+"""The admin: transcriptions and their chunks, models, tokens, webhooks, bots, workers."""
 
 from django.contrib import admin
 
+from transcription.admin.bots import BotAdmin
 from transcription.admin.chunks import ChunkAdmin
+from transcription.admin.deliveries import DeliveryAdmin
+from transcription.admin.limits import UserLimitsAdmin
 from transcription.admin.speech_models import SpeechModelAdmin
 from transcription.admin.tokens import ApiTokenAdmin
 from transcription.admin.transcriptions import TranscriptionAdmin
+from transcription.admin.webhooks import WebhookEndpointAdmin
 from transcription.admin.workers import WorkerAdmin
 
 __all__ = [
     "ApiTokenAdmin",
+    "BotAdmin",
     "ChunkAdmin",
+    "DeliveryAdmin",
     "SpeechModelAdmin",
     "TranscriptionAdmin",
+    "UserLimitsAdmin",
+    "WebhookEndpointAdmin",
     "WorkerAdmin",
 ]
 

@@ -9,7 +9,7 @@ from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import ngettext
 
 from transcription.models import SpeechModel
@@ -70,6 +70,13 @@ class SpeechModelForm(forms.ModelForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
+        if not self.errors:
+            row = SpeechModel(engine=cleaned["engine"], options=cleaned["options"])
+            limit = row.longest_clip_seconds
+            if limit is not None and cleaned["chunk_seconds"] > limit:
+                self.add_error(
+                    "chunk_seconds", f"This engine takes no more than {limit:g} seconds at once."
+                )
         engine, weights = cleaned.get("engine"), cleaned.get("weights", "")
         if engine and cleaned.get("enabled") and engine not in WITHOUT_WEIGHTS:
             folder = Path(settings.WEIGHTS_DIR, weights)
@@ -98,15 +105,59 @@ class SpeechModelAdmin(admin.ModelAdmin):
         "order",
         "max_seconds",
         "generation",
+        "standing",
     )
     list_filter = ("engine", "enabled")
     search_fields = ("name", "title")
-    readonly_fields = ("generation", "updated_at")
+    readonly_fields = ("generation", "standing", "last_loaded", "updated_at")
     actions = ("reload",)
 
     def get_readonly_fields(self, request: HttpRequest, obj: SpeechModel | None = None) -> Any:
         # Transcriptions and callers know a model by its name.
         return (*self.readonly_fields, "name") if obj else self.readonly_fields
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if request.method == "GET":
+            self._tell_of_failures(request)
+        return super().changelist_view(request, extra_context)
+
+    def _tell_of_failures(self, request: HttpRequest) -> None:
+        for standing in models.standings(SpeechModel.objects.filter(enabled=True)):
+            for worker in standing.workers:
+                if worker.state == "failed":
+                    serves = (
+                        f"generation {worker.generation_loaded} goes on serving"
+                        if worker.generation_loaded is not None
+                        else "nothing serves in its place"
+                    )
+                    words = f"Model {standing.name} on {worker.worker}: {worker.error} ({serves})"
+                    self.message_user(request, words, messages.ERROR)
+
+    @admin.display(description="state")
+    def standing(self, model: SpeechModel) -> str:
+        standing = models.standing_of(model)
+        if not model.enabled and standing.status in ("unloaded", "no_worker"):
+            return "off"
+        serving = sorted(
+            {
+                worker.generation_loaded
+                for worker in standing.workers
+                if worker.generation_loaded not in (None, model.generation)
+            }
+        )
+        words = standing.status.replace("_", " ")
+        if serving:
+            words += f" (generation {', '.join(map(str, serving))} serves)"
+        return words
+
+    @admin.display(description="last loaded", empty_value="–")
+    def last_loaded(self, model: SpeechModel) -> str | None:
+        if not model.last_good:
+            return None
+        place = model.last_good["weights"] or "no weights"
+        return f"generation {model.last_good['generation']} from {place}"
 
     def save_model(
         self,
@@ -133,8 +184,8 @@ class SpeechModelAdmin(admin.ModelAdmin):
             models.reload(model)
         count = len(queryset)
         words = ngettext(
-            "%d model is being loaded anew; the workers' page shows when it is done.",
-            "%d models are being loaded anew; the workers' page shows when it is done.",
+            "%d model is being loaded anew; the column 'state' shows when it is done.",
+            "%d models are being loaded anew; the column 'state' shows when it is done.",
             count,
         )
         self.message_user(request, words % count, messages.SUCCESS)

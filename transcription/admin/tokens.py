@@ -5,21 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.auth.models import User
-from django.db.models import ForeignKey, QuerySet
+from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import ngettext
 
+from transcription.admin.own_rows import OwnRowsAdmin
 from transcription.models import ApiToken
 from transcription.services import tokens
 
 
 @admin.register(ApiToken)
-class ApiTokenAdmin(admin.ModelAdmin):
+class ApiTokenAdmin(OwnRowsAdmin):
     """Superusers see and make everybody's; other staff their own, or a token of a superuser
     would be theirs for the asking."""
+
+    owner_field = "user"
 
     list_display = (
         "name",
@@ -37,23 +39,6 @@ class ApiTokenAdmin(admin.ModelAdmin):
     fields = ("user", "name", "scope", "expires_at")
     actions = ("revoke",)
     show_full_result_count = False
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[ApiToken]:
-        rows = super().get_queryset(request)
-        return rows if _is_superuser(request) else rows.filter(user=request.user.pk)
-
-    def formfield_for_foreignkey(
-        self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
-    ) -> Any:
-        if db_field.name == "user":
-            users = User.objects.filter(is_active=True)
-            kwargs["queryset"] = (
-                users
-                if _is_superuser(request)
-                else users.filter(username=request.user.get_username())
-            )
-            kwargs["initial"] = request.user.pk
-        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def get_fields(self, request: HttpRequest, obj: ApiToken | None = None) -> Any:
         if obj is None:
@@ -88,7 +73,3 @@ class ApiTokenAdmin(admin.ModelAdmin):
         count = sum(tokens.revoke(row) for row in queryset)
         words = ngettext("%d token was revoked.", "%d tokens were revoked.", count)
         self.message_user(request, words % count, messages.SUCCESS)
-
-
-def _is_superuser(request: HttpRequest) -> bool:
-    return bool(getattr(request.user, "is_superuser", False))

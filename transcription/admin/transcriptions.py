@@ -96,7 +96,10 @@ class TranscriptionAdmin(admin.ModelAdmin):
             },
         ),
         ("Asked for", {"fields": (("language_hint", "requested_model"), "prompt")}),
-        ("Result", {"fields": (("language", "model_name", "engine_seconds"), "text")}),
+        (
+            "Result",
+            {"fields": (("language", "model_name", "routing_reason", "engine_seconds"), "text")},
+        ),
     )
 
     def get_readonly_fields(

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.contrib.auth.models import User
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser, User
+from django.db.models import QuerySet
 from rest_framework import authentication, exceptions, permissions
 from rest_framework.request import Request
 
 from transcription.models import ApiToken, Transcription
-from transcription.services import tokens
+from transcription.services import browser_tokens, tokens
+from transcription.services.browser_tokens import BrowserToken, ResultToken
 from transcription.services.errors import ServiceError
 
 if TYPE_CHECKING:
@@ -18,15 +21,23 @@ if TYPE_CHECKING:
 
 Scope = ApiToken.Scope
 
+#: Parameter of a link that carries its own permission to be read.
+RESULT_TOKEN_PARAMETER = "result_token"
+
 
 class TokenAuthentication(authentication.BaseAuthentication):
     """``Authorization: Token …`` or ``Authorization: Bearer …``; costs one query."""
 
-    def authenticate(self, request: Request) -> tuple[User, ApiToken] | None:
+    def authenticate(self, request: Request) -> tuple[User, ApiToken | BrowserToken] | None:
         header = authentication.get_authorization_header(request).decode("latin-1")
         token = tokens.token_in(header)
         if token is None:
             return None
+        if token.startswith(browser_tokens.PREFIX):
+            found = browser_tokens.find(token)
+            if found is None:
+                raise exceptions.AuthenticationFailed(code="invalid_token")
+            return found.user, found
         row = tokens.find(token)
         if row is None:
             raise exceptions.AuthenticationFailed(code="invalid_token")
@@ -47,19 +58,45 @@ class SessionAuthentication(authentication.SessionAuthentication):
             raise ServiceError("csrf_failed") from error
 
 
+class ResultTokenAuthentication(authentication.BaseAuthentication):
+    """The link that the caller without a token was given to the result of his recording."""
+
+    def authenticate(self, request: Request) -> tuple[AnonymousUser, ResultToken] | None:
+        token = request.query_params.get(RESULT_TOKEN_PARAMETER)
+        if token is None:
+            return None
+        found = browser_tokens.find_for_result(token)
+        if found is None:
+            raise exceptions.AuthenticationFailed(code="invalid_token")
+        return AnonymousUser(), found
+
+
 class ScopePermission(permissions.BasePermission):
     """Lets those in who are known, as far as the scope of their token goes.
 
     *read* may use the safe methods. *transcribe* may also change things where the view says so
     by ``write_scope = ApiToken.Scope.TRANSCRIBE``, and only rows of the user's own. *full*, and
-    a session, may do what the user may do.
+    a session, may do what the user may do. A browser token sends in recordings and reads them,
+    where the view takes files. A result token reads one transcription. Nobody at all may post
+    where the view says ``allows_anonymous = True`` and the setting agrees.
     """
 
     def has_permission(self, request: Request, view: APIView) -> bool:
+        is_safe = request.method in permissions.SAFE_METHODS
+        if isinstance(request.auth, ResultToken):
+            return is_safe and _is_about_recordings(view) and getattr(view, "detail", False)
         if not (request.user and request.user.is_authenticated):
-            return False
+            return is_anonymous_allowed(view) and _comes_from_here(request)
+        if isinstance(request.auth, BrowserToken):
+            is_upload = request.method == "POST" and getattr(view, "action", None) in {
+                None,
+                "create",
+            }
+            if _is_about_recordings(view) and (is_safe or is_upload):
+                return True
+            raise ServiceError("browser_token_limited")
         scope = scope_of(request)
-        if request.method in permissions.SAFE_METHODS or scope == Scope.FULL:
+        if is_safe or scope == Scope.FULL:
             return True
         return scope == Scope.TRANSCRIBE == getattr(view, "write_scope", Scope.FULL)
 
@@ -69,6 +106,63 @@ class ScopePermission(permissions.BasePermission):
         return isinstance(obj, Transcription) and obj.owner_id == request.user.pk
 
 
+class AccountPermission(permissions.BasePermission):
+    """Lets a session in, or a token that may do everything: what is done here is the user's own
+    business, and a lesser token must not make itself a greater one."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        if isinstance(request.auth, BrowserToken):
+            raise ServiceError("browser_token_limited")
+        return bool(request.user and request.user.is_authenticated) and (
+            scope_of(request) == Scope.FULL
+        )
+
+
 def scope_of(request: Request) -> str:
     """Return the scope of the request's token; a session may do all that its user may do."""
+    if isinstance(request.auth, (BrowserToken, ResultToken)):
+        return Scope.READ
     return request.auth.scope if isinstance(request.auth, ApiToken) else Scope.FULL
+
+
+def subject_of(request: Request) -> str:
+    """Return for whom the request's browser token was made; "": it has none."""
+    return request.auth.subject if isinstance(request.auth, BrowserToken) else ""
+
+
+def visible_to(request: Request, rows: QuerySet[Transcription]) -> QuerySet[Transcription]:
+    """Return those of the transcriptions that the caller may know of.
+
+    Staff know of everybody's; anybody else's are not there: 404, not 403.
+    """
+    if isinstance(request.auth, ResultToken):
+        return rows.filter(pk=request.auth.transcription_id)
+    if isinstance(request.auth, BrowserToken):
+        return rows.filter(owner_id=request.user.pk, subject=request.auth.subject)
+    if request.user.is_staff:
+        return rows
+    return rows.filter(owner_id=request.user.pk)
+
+
+def is_anonymous_allowed(view: Any) -> bool:
+    """Whether callers without a token may use a view (or the class of one)."""
+    return settings.ALLOW_ANONYMOUS and getattr(view, "allows_anonymous", False)
+
+
+def _is_about_recordings(view: APIView) -> bool:
+    return getattr(view, "takes_files", False)
+
+
+def _comes_from_here(request: Request) -> bool:
+    """Refuse what a page of an unknown origin sends.
+
+    A browser sends a form with a file to any address without asking, and only keeps the answer
+    from the page: any page in the world could have its visitors send us work.
+    """
+    origin = request.headers.get("Origin")
+    if origin is None or origin in settings.CORS_ALLOWED_ORIGINS:
+        return True
+    # By host alone: where a proxy ends TLS, we may not know that our own page came by https.
+    if origin.partition("://")[2] == request._request.get_host():
+        return True
+    raise ServiceError("origin_not_allowed", origin=origin[:200])

@@ -1,6 +1,7 @@
 """Every error leaves by this door: which one it is, and the shape that its address promises.
 
 The transcribe route answers in the envelope ``{"code": number, "message": words, "data": null}``;
+the addresses of OpenAI's API in the shape of theirs (``api.openai.shape``);
 every other address in ``{"code": "stable_code", "message": words, "request_id": …}``, with
 ``errors`` (a list of ``field`` and ``message``) where single fields are at fault.
 """
@@ -23,6 +24,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 
 from asr_project.logs import current_request_id
+from transcription.api.openai import shape as openai
 from transcription.services.errors import ServiceError
 
 logger = logging.getLogger(__name__)
@@ -31,6 +33,8 @@ logger = logging.getLogger(__name__)
 ENVELOPE_PATHS = frozenset({"/api/v1/transcribe", "/api/v1/transcribe/"})
 #: First parts of the paths that programs call: they never get a page for people.
 API_ROOTS = frozenset({"api", "v1", "health"})
+#: An address for programs among those for people.
+RELOAD_PATH = "/admin/reload-model"
 #: When to try again after a failure of the database or the like.
 UNAVAILABLE_RETRY_SECONDS = 5
 #: Errors of the file system that mean: no room.
@@ -50,6 +54,12 @@ class Refusal:
         """Return the JSON body that the address ``path`` promises for errors."""
         if path in ENVELOPE_PATHS:
             return {"code": self.error.kind.number, "message": self.error.words(), "data": None}
+        if openai.is_openai(path):
+            return openai.error_body(
+                self.error.code,
+                self.error.words(),
+                field=self.fields[0][0] if self.fields else "",
+            )
         body: dict[str, Any] = {
             "code": self.error.code,
             "message": self.error.words(),
@@ -59,12 +69,17 @@ class Refusal:
             body["errors"] = [{"field": name, "message": words} for name, words in self.fields]
         return body
 
+    def headers_at(self, path: str) -> dict[str, str]:
+        """Return the headers of the answer at the address ``path``."""
+        extra = openai.error_headers(self.error.code) if openai.is_openai(path) else {}
+        return {**self.headers, **extra}
+
     def response(self, request: HttpRequest) -> JsonResponse:
         """Return it as a plain Django response, for where the REST framework has no say."""
         return JsonResponse(
             self.body(request.path),
             status=self.error.kind.status,
-            headers=dict(self.headers),
+            headers=self.headers_at(request.path),
             json_dumps_params={"ensure_ascii": False},
         )
 
@@ -123,6 +138,8 @@ _CODES: list[tuple[type[BaseException], str]] = [
 
 
 def _headers_of(error: ServiceError) -> dict[str, str]:
+    if (retry_after := error.details.get("retry_after")) is not None:
+        return {"Retry-After": str(retry_after)}
     if error.kind.status == 401:
         return {"WWW-Authenticate": 'Bearer realm="api"'}
     if error.kind.status == 503:
@@ -153,7 +170,7 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response 
     return Response(
         refusal.body(context["request"].path),
         status=refusal.error.kind.status,
-        headers=dict(refusal.headers),
+        headers=refusal.headers_at(context["request"].path),
     )
 
 
@@ -162,7 +179,8 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response 
 
 def is_for_programs(request: HttpRequest) -> bool:
     """Whether the address belongs to the API, so that its errors are JSON."""
-    return request.path.lstrip("/").partition("/")[0] in API_ROOTS
+    root = request.path.lstrip("/").partition("/")[0]
+    return root in API_ROOTS or request.path.rstrip("/") == RELOAD_PATH
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:

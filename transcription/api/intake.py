@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth.models import User
 from rest_framework import serializers
 from rest_framework.request import Request
 
 from asr_project.logs import current_request_id
+from transcription.api.idempotency import submit_once_of
 from transcription.models import Transcription
 from transcription.services.errors import ServiceError
-from transcription.services.submit import IncomingFile, submit
+from transcription.services.submit import IncomingFile
 from transcription.web.uploads import FILE_FIELD, DurableUpload
 
 
@@ -47,33 +47,50 @@ class SubmissionSerializer(serializers.Serializer[Any]):
         help_text="Text as the engine writes it (off), by the rules of written text (rules), by a "
         "punctuation model and the rules (model); or true, false; empty: as the service is set.",
     )
+    words = serializers.BooleanField(
+        default=False,
+        help_text="Whether times of single words are wanted as well.",
+    )
+    callback_url = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        help_text="Address that is told when this transcription has ended; see docs/webhooks.md.",
+    )
 
 
-def accept(request: Request) -> Transcription:
-    """Read the request's recording and take it in; raises ``ServiceError`` or a field's error."""
+def received_file(request: Request) -> IncomingFile:
+    """Return the request's one recording; raises ``ServiceError`` or a field's error."""
     files = request.FILES.getlist(FILE_FIELD)
     if not files:
         raise ServiceError("file_missing")
     if len(files) > 1:
         raise serializers.ValidationError({FILE_FIELD: ["Send one file in each request."]})
-    fields = SubmissionSerializer(data=request.data)
-    fields.is_valid(raise_exception=True)
     upload = files[0]
     if not isinstance(upload, DurableUpload):
         raise TypeError("FILE_UPLOAD_HANDLERS must name web.uploads.DurableUploadHandler alone.")
-    assert isinstance(request.user, User)
-    return submit(
-        IncomingFile(
-            path=upload.path,
-            file_name=upload.name or "",
-            size_bytes=upload.size or 0,
-            sha256=upload.sha256,
-            head=upload.head,
-        ),
-        owner=request.user,
+    return IncomingFile(
+        path=upload.path,
+        file_name=upload.name or "",
+        size_bytes=upload.size or 0,
+        sha256=upload.sha256,
+        head=upload.head,
+    )
+
+
+def accept(request: Request) -> Transcription:
+    """Read the request's recording and take it in; raises ``ServiceError`` or a field's error."""
+    recording = received_file(request)
+    fields = SubmissionSerializer(data=request.data)
+    fields.is_valid(raise_exception=True)
+    return submit_once_of(
+        request,
+        recording,
+        asked={name: value for name, value in fields.validated_data.items() if name != FILE_FIELD},
         language_hint=fields.validated_data.get("language", ""),
         prompt=fields.validated_data.get("prompt", ""),
         requested_model=fields.validated_data.get("model", ""),
         polish=fields.validated_data.get("polish", ""),
+        want_words=fields.validated_data["words"],
+        callback_url=fields.validated_data.get("callback_url", ""),
         request_id=current_request_id(),
     )

@@ -44,11 +44,18 @@ def content_of(row: Transcription) -> Content:
     return Content(text=transcript.text, segments=_running_segments(transcript.segments))
 
 
-def _stored_segments(row: Transcription) -> list[dict[str, Any]]:
+def segments_from(row: Transcription, start: int, count: int) -> list[dict[str, Any]]:
+    """Return up to ``count`` segments from that index on; one query."""
+    if row.step == Transcription.Step.OVER:
+        return _stored_segments(row, index__gte=start, index__lt=start + count)
+    return content_of(row).segments[start : start + count]
+
+
+def _stored_segments(row: Transcription, **which: int) -> list[dict[str, Any]]:
     fields = ("index", "start_seconds", "end_seconds", "text", "language", "words")
     return [
         {**segment, "language": segment["language"] or None}
-        for segment in row.segments.order_by("index").values(*fields)
+        for segment in row.segments.filter(**which).order_by("index").values(*fields)
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.db import connections
@@ -17,8 +18,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from transcription.api import rates
+from transcription.api.authentication import RESULT_TOKEN_PARAMETER
 from transcription.api.intake import accept
 from transcription.models import ApiToken, Transcription
+from transcription.services import browser_tokens
 from transcription.services.errors import ERRORS, ServiceError, message_of
 from transcription.web.watcher import wait_until_final
 
@@ -39,10 +42,9 @@ class AlwaysJson(BaseContentNegotiation):
         return renderers[0], renderers[0].media_type
 
 
-class TranscribeView(APIView):
-    """Waits for the result, up to ``SYNC_WAIT_SECONDS``; then 202 with the link to ask again."""
+class RecordingView(APIView):
+    """A route that takes a recording and waits for its text; limited as such by ``api.rates``."""
 
-    parser_classes = [MultiPartParser]
     renderer_classes = [JSONRenderer]
     content_negotiation_class = AlwaysJson
     http_method_names = ["post"]
@@ -68,12 +70,20 @@ class TranscribeView(APIView):
                 exc = exceptions.Throttled(wait_seconds)
         return super().handle_exception(exc)
 
+
+class TranscribeView(RecordingView):
+    """Waits for the result, up to ``SYNC_WAIT_SECONDS``; then 202 with the link to ask again."""
+
+    parser_classes = [MultiPartParser]
+    #: Where ASR_ALLOW_ANONYMOUS is set; read by ``web.body_limit`` too.
+    allows_anonymous = True
+
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         row = accept(request)
         # Nobody else could use this thread's connection while it waits.
         connections.close_all()
         wait_until_final(
-            row.pk, settings.SYNC_WAIT_SECONDS, on_give_up=_when_the_client_leaves(request)
+            row.pk, settings.SYNC_WAIT_SECONDS, on_give_up=when_the_client_leaves(request)
         )
         standing = Transcription.objects.filter(pk=row.pk).first()
         if standing is None:
@@ -81,7 +91,7 @@ class TranscribeView(APIView):
         return answer(standing)
 
 
-def _when_the_client_leaves(request: Request) -> Callable[[Callable[[], None]], None] | None:
+def when_the_client_leaves(request: Request) -> Callable[[Callable[[], None]], None] | None:
     """Return the way to be told that the client is gone; None where the server cannot tell."""
     body = getattr(request._request, "scope", {}).get("asr.body")
     return body.on_disconnect if body else None
@@ -101,6 +111,10 @@ def answer(row: Transcription) -> Response:
         )
     kind = ERRORS["still_processing"]
     url = reverse("transcription-detail", args=[row.pk])
+    if row.owner_id is None:
+        # Nobody could read it otherwise.
+        token = browser_tokens.create_for_result(row.pk)
+        url = f"{url}?{urlencode({RESULT_TOKEN_PARAMETER: token})}"
     return Response(
         {
             "code": kind.number,

@@ -74,9 +74,19 @@ def count_samples(path: Path) -> int:
 def read_span(path: Path, start_sample: int, end_sample: int) -> npt.NDArray[np.float32]:
     """The samples from start_sample up to, not including, end_sample.
 
-    Returns float32 of shape (end_sample - start_sample,) within [-1, 1). Raises ValueError for
-    an impossible range, WorkFileError when the file ends before end_sample, OSError when it
-    cannot be read (FileNotFoundError: it was cleared away; decode the recording again).
+    Returns float32 of shape (end_sample - start_sample,) within [-1, 1). Raises what
+    ``read_samples`` raises.
+    """
+    samples = read_samples(path, start_sample, end_sample)
+    return samples.astype(np.float32) / np.float32(32768)
+
+
+def read_samples(path: Path, start_sample: int, end_sample: int) -> npt.NDArray[np.int16]:
+    """The same samples as they were written: int16 of shape (end_sample - start_sample,).
+
+    Raises ValueError for an impossible range, WorkFileError when the file ends before
+    end_sample, OSError when it cannot be read (FileNotFoundError: it was cleared away; decode
+    the recording again).
     """
     if not 0 <= start_sample <= end_sample:
         raise ValueError(f"no range of samples: {start_sample} to {end_sample}")
@@ -93,4 +103,4 @@ def read_span(path: Path, start_sample: int, end_sample: int) -> npt.NDArray[np.
                     f"{count_samples(path)}; decode the recording again."
                 )
             filled += count
-    return samples.astype(np.float32) / np.float32(32768)
+    return samples.astype(np.int16, copy=False)

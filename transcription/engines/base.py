@@ -111,6 +111,10 @@ class Loaded:
     memory_bytes: int | None = None
     #: Seconds that loading took.
     load_seconds: float = 0.0
+    #: Whether it tells the times of single words.
+    words: bool = False
+    #: Why it does not, in words for an operator; "" where there is nothing to say.
+    no_words_because: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +125,8 @@ class EngineConfig:
     weights_dir: Path | None = None
     #: "auto", "cpu", "cuda", "cuda:1"…
     device: str = "auto"
+    #: Where the forced aligner lies, for an engine that tells times of words by one; None: none.
+    aligner_dir: Path | None = None
     #: CPU threads for one batch; 0: the library's choice.
     threads: int = 0
     #: Options of that engine alone; an unknown one raises ``EngineError`` when it is built.
@@ -132,6 +138,15 @@ class Engine(Protocol):
 
     #: Longest clip that the engine takes.
     max_clip_seconds: float
+    #: Whether clips may ask for times of words, as far as is known now. Even so a clip may get
+    #: none, where its language or its text does not allow it: then its segments have no words.
+    gives_words: bool
+
+    def estimate_memory_bytes(self) -> int:
+        """Bytes that ``load`` is going to need at its peak, from the files; 0 without weights.
+
+        Loads nothing. Raises ``WeightsError`` for what can be seen to be missing or wrong.
+        """
 
     def load(self) -> Loaded:
         """Bring the weights into memory.

@@ -70,8 +70,12 @@ class FakeOptions:
     seconds_per_second: float = field(default=0.0, metadata=TEXT_UNCHANGED)
     #: Seconds that it pretends to need for loading.
     load_seconds: float = field(default=0.0, metadata=TEXT_UNCHANGED)
+    #: Whether it tells the times of words.
+    gives_words: bool = field(default=True, metadata=TEXT_UNCHANGED)
     #: Not empty: loading fails with this message, as a broken model would.
     load_error: str = field(default="", metadata=TEXT_UNCHANGED)
+    #: Bytes of memory that it pretends to take.
+    memory_bytes: int = field(default=0, metadata=TEXT_UNCHANGED)
     max_clip_seconds: float = field(default=30.0, metadata=TEXT_UNCHANGED)
     #: Obey orders in a clip's context, for tests of what a service does when an engine goes
     #: wrong: ``[fake:kill]`` ends the process by SIGKILL, ``[fake:hang]`` never returns,
@@ -81,7 +85,7 @@ class FakeOptions:
     obey_context: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("words_per_second", "seconds_per_second", "load_seconds"):
+        for name in ("words_per_second", "seconds_per_second", "load_seconds", "memory_bytes"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative")
         if self.max_clip_seconds <= 0:
@@ -94,7 +98,12 @@ class FakeEngine:
     def __init__(self, config: EngineConfig) -> None:
         self.options = read_options(FakeOptions, config.options, engine="fake")
         self.max_clip_seconds = self.options.max_clip_seconds
+        self.gives_words = self.options.gives_words
         self._loaded = False
+
+    def estimate_memory_bytes(self) -> int:
+        """What it will pretend to take."""
+        return self.options.memory_bytes
 
     def load(self) -> Loaded:
         """Pretend to load. Raises ``WeightsError`` with the message of ``load_error``."""
@@ -107,8 +116,9 @@ class FakeEngine:
             digest=load_digest(engine="fake", weights="", options=text_options(self.options)),
             device="cpu",
             dtype="none",
-            memory_bytes=0,
+            memory_bytes=self.options.memory_bytes,
             load_seconds=time.monotonic() - started,
+            words=self.gives_words,
         )
 
     def transcribe(self, clips: Sequence[Clip]) -> list[Result]:
@@ -122,6 +132,8 @@ class FakeEngine:
                 f"A clip of {too_long[0].duration_seconds:.1f} s is longer than the "
                 f"{self.max_clip_seconds:g} s that this engine takes. Cut it first."
             )
+        if not self.gives_words and any(clip.words for clip in clips):
+            raise EngineError("This fake engine gives no times of words. Ask for segments.")
         reasons = [self._obey(clip) for clip in clips]
         audio_seconds = sum(clip.duration_seconds for clip in clips)
         time.sleep(audio_seconds * self.options.seconds_per_second)

@@ -6,12 +6,10 @@ asks whether the options are right, stay without torch.
 
 from __future__ import annotations
 
-import gc
-import importlib
 import logging
 import time
-import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,8 +26,10 @@ from transcription.engines.base import (
 )
 from transcription.engines.options import read_options, text_options
 from transcription.engines.qwen3 import decisions
-from transcription.engines.qwen3.files import checked_files
+from transcription.engines.qwen3.aligning import Aligning, Spoken
+from transcription.engines.qwen3.files import HOW_TO_GET_ALIGNER, checked_files, weights_bytes
 from transcription.engines.qwen3.languages import LANGUAGE_NAMES, code_of, known_code, name_of
+from transcription.engines.qwen3.memory import forget_frames, give_back_memory
 from transcription.engines.qwen3.options import Qwen3AsrOptions
 from transcription.engines.qwen3.segments import timed_segments
 from transcription.engines.weights import load_digest, weights_digest
@@ -56,10 +56,25 @@ class Qwen3AsrEngine:
         self.options = read_options(Qwen3AsrOptions, config.options, engine="qwen3_asr")
         self.max_clip_seconds = self.options.max_clip_seconds
         self._recognizer: Recognizer | None = None
+        self._aligning: Aligning | None = None
         self._budget_seconds = self.options.max_batch_seconds
+
+    @property
+    def gives_words(self) -> bool:
+        """Whether there is an aligner that nothing speaks against; see ``Engine``."""
+        return self._aligning is not None and not self._aligning.broken
+
+    def estimate_memory_bytes(self) -> int:
+        """Bytes of the weights in the wanted number format; see ``Engine``."""
+        folder, _names = checked_files(self.config.weights_dir)
+        return weights_bytes(folder, self.options.dtype)
 
     def load(self) -> Loaded:
         """Bring the weights into memory and recognise one second of silence with them.
+
+        The aligner's files are checked, and its weights are left for the first clip that asks for
+        words. What is wrong with them is no reason not to recognise: then there are no words, and
+        ``Loaded`` says why.
 
         Raises ``WeightsError`` naming what is missing, damaged or of another layout, and
         ``EngineError`` for a device or a number format that the machine has not.
@@ -99,8 +114,8 @@ class Qwen3AsrEngine:
             self._warm_up(recognizer)
         except Exception as error:
             checkpoint = recognizer = None  # type: ignore[assignment]
-            _forget_frames(error)
-            _give_back_memory()
+            forget_frames(error)
+            give_back_memory()
             if not decisions.is_out_of_memory(error):
                 raise
             raise EngineMemoryError(
@@ -109,22 +124,46 @@ class Qwen3AsrEngine:
             ) from error
         self._recognizer = recognizer
         self._budget_seconds = self.options.max_batch_seconds
+        self._aligning, no_words_because = self._look_for_aligner(device=device, dtype=dtype)
         options = {**text_options(self.options), "dtype": dtype, "revision": REVISION}
+        if self._aligning is not None:
+            options["aligner"] = self._aligning.digest
         return Loaded(
             digest=load_digest(engine="qwen3_asr", weights=weights, options=options),
             device=device,
             dtype=dtype,
             memory_bytes=checkpoint.memory_bytes,
             load_seconds=time.monotonic() - started,
+            words=self.gives_words,
+            no_words_because=no_words_because,
         )
+
+    def _look_for_aligner(self, *, device: str, dtype: str) -> tuple[Aligning | None, str]:
+        """The aligner, its files checked; None and the reason where there is none to use."""
+        if self.config.aligner_dir is None:
+            return None, f"There is no forced aligner. {HOW_TO_GET_ALIGNER}"
+        try:
+            aligning = Aligning(
+                self.config.aligner_dir,
+                device=device,
+                dtype=dtype,
+                attention=self.options.attention,
+                max_batch_seconds=self.options.max_batch_seconds,
+                max_batch_clips=self.options.max_batch_clips,
+            )
+        except WeightsError as error:
+            logger.error("There are no times of words: %s", error)
+            return None, str(error)
+        return aligning, ""
 
     def transcribe(self, clips: Sequence[Clip]) -> list[Result]:
         """Write a text for each clip; see ``Engine.transcribe``.
 
         However many clips: they go through the model in batches of similar length, within
         ``max_batch_seconds``, and in smaller ones when memory runs out. Raises ``EngineError``
-        for a clip that is too long, asks for words, or insists on an unknown language, before
-        anything is recognised; ``EngineMemoryError`` when not even one clip fits.
+        for a clip that is too long, asks for words where ``gives_words`` is false, or insists on
+        an unknown language, before anything is recognised; ``EngineMemoryError`` when not even
+        one clip fits.
         """
         if self._recognizer is None:
             raise EngineError("The engine qwen3_asr is not loaded. Call load() first.")
@@ -145,13 +184,42 @@ class Qwen3AsrEngine:
                 if _is_better(answer, second_answer):
                     request, answer = asked_again, second_answer
             results.append(self._result(request, answer, spent_seconds))
+        return self._with_words(clips, results)
+
+    def _with_words(self, clips: Sequence[Clip], results: list[Result]) -> list[Result]:
+        """The results, with times of words for the clips that ask for them."""
+        places = [place for place, clip in enumerate(clips) if clip.words and results[place].text]
+        if self._aligning is None or not places:
+            return results
+        started = time.monotonic()
+        found = self._aligning.segments(
+            [
+                Spoken(
+                    samples=clips[place].samples,
+                    text=results[place].text,
+                    language=results[place].language,
+                    avg_logprob=results[place].segments[0].avg_logprob,
+                )
+                for place in places
+            ]
+        )
+        spent_seconds = time.monotonic() - started
+        weights = {place: clips[place].duration_seconds + 0.1 for place in places}
+        for place, segments in zip(places, found, strict=True):
+            result = results[place]
+            share = weights[place] / sum(weights.values())
+            results[place] = replace(
+                result,
+                segments=segments or result.segments,
+                engine_seconds=result.engine_seconds + spent_seconds * share,
+            )
         return results
 
     def unload(self) -> None:
         """Give the memory back; ``load`` may be called again."""
         if self._recognizer is not None:
-            self._recognizer = None
-            _give_back_memory()
+            self._recognizer = self._aligning = None
+            give_back_memory()
 
     def _check(self, clip: Clip) -> None:
         """Raise ``EngineError`` for a clip that cannot be served as it is asked."""
@@ -160,11 +228,12 @@ class Qwen3AsrEngine:
                 f"A clip of {clip.duration_seconds:.1f} s is longer than the "
                 f"{self.max_clip_seconds:g} s that this engine takes. Cut it first."
             )
-        if clip.words:
+        if clip.words and not self.gives_words:
+            because = self._aligning.broken if self._aligning else HOW_TO_GET_ALIGNER
             raise EngineError(
                 "Qwen3-ASR gives no times of single words without the weights of the forced "
-                "aligner (Qwen/Qwen3-ForcedAligner-0.6B-hf), and this engine has none. "
-                "Ask for segments, or use another model."
+                f"aligner, and this engine has none that it can use. {because} Or ask for "
+                "segments alone, or use another model."
             )
         if clip.language is not None:
             name_of(clip.language)
@@ -184,8 +253,6 @@ class Qwen3AsrEngine:
 
     def _second_request(self, request: Request, answer: Answer) -> Request | None:
         """What to ask once more about a clip, None where the first answer stands."""
-        from dataclasses import replace
-
         if answer.finish_reason == "repetition" and self.options.loop_penalty:
             return replace(request, loop_penalty=self.options.loop_penalty)
         likely = known_code(request.clip.likely_language)
@@ -211,7 +278,7 @@ class Qwen3AsrEngine:
             batch = waiting.pop(0)
             done = self._answer_batch([requests[index] for index in batch])
             if done is None:
-                _give_back_memory()
+                give_back_memory()
                 if len(batch) == 1:
                     tries_alone += 1
                     if tries_alone == _TRIES_ALONE:
@@ -307,18 +374,3 @@ class Qwen3AsrEngine:
 def _is_better(first: Answer, second: Answer) -> bool:
     """Whether a second answer replaces the first: not if it ended no better than a loop did."""
     return first.finish_reason != "repetition" or second.finish_reason == "eos"
-
-
-def _forget_frames(error: BaseException | None) -> None:
-    """Drop the local variables that an error's traceback holds, half-loaded models among them."""
-    while error is not None:
-        traceback.clear_frames(error.__traceback__)
-        error = error.__cause__ or error.__context__
-
-
-def _give_back_memory() -> None:
-    """Let go of what nobody refers to any more, on the device too."""
-    gc.collect()
-    torch = importlib.import_module("torch")
-    if torch.cuda.is_initialized():
-        torch.cuda.empty_cache()

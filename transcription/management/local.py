@@ -177,12 +177,16 @@ def work(job: LocalJob) -> Generator[Event, None, None]:
     lost_seconds = 0.0
     with _private_directory() as directory:
         while deaths_in_vain < _MOST_DEATHS_IN_VAIN:
-            loaded = False
+            began = loaded = False
             started = time.monotonic()
             with _worker(job, directory, sorted(told)) as (process, log_path):
                 assert process.stdout is not None
                 for line in process.stdout:
-                    event = _event_of(json.loads(line))
+                    said = json.loads(line)
+                    if said["event"] == "began":
+                        began = True
+                        continue
+                    event = _event_of(said)
                     loaded = loaded or isinstance(event, Loaded)
                     if isinstance(event, Failed | Completed):
                         told.add(event.number)
@@ -199,7 +203,7 @@ def work(job: LocalJob) -> Generator[Event, None, None]:
             # another worker goes on, unless none can even start.
             deaths_in_vain += 1
             lost_seconds += time.monotonic() - started
-            if not loaded:
+            if not began:
                 break
         raise LocalWorkError(
             f"The worker ended with status {status}"

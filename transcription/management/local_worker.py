@@ -101,6 +101,7 @@ class _Work:
         from transcription.work.waiting import warm_up
 
         here = runtime()
+        self._say("began")
         if self._job["load_first"]:
             warm_up(here)
             while not (here.engines.loaded() or here.engines.errors()):
@@ -150,7 +151,6 @@ class _Work:
     def _submit(self, number: int, file: dict[str, Any]) -> Any:
         from django.conf import settings
 
-        from transcription.models import Transcription
         from transcription.services.errors import ServiceError
         from transcription.services.submit import IncomingFile, submit
 
@@ -172,6 +172,8 @@ class _Work:
                 owner=None,
                 language_hint=file["language"],
                 prompt=file["prompt"],
+                polish=self._job["polish"],
+                want_words=self._job["words"],
                 request_id=_name_of(number),
             )
         except ServiceError as error:
@@ -181,10 +183,6 @@ class _Work:
             words = ServiceError("file_not_readable", detail=error.strerror or error).words()
             self._say_failed(number, "file_not_readable", words)
             return None
-        asked = {"want_words": self._job["words"]}
-        if self._job["polish"]:
-            asked["polish"] = self._job["polish"]
-        Transcription.objects.filter(pk=row.pk).update(**asked)
         return row
 
     # --- what is said

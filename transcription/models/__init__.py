@@ -1,22 +1,33 @@
 """The rows of the service. The row is the queue: whatever was accepted is one of these."""
 
 from transcription.models.chunk import Chunk
+from transcription.models.delivery import Delivery
 from transcription.models.leases import Lease, LeasedWork
+from transcription.models.limits import DayUsage, IdempotencyKey, UserLimits
 from transcription.models.search_text import SearchText
 from transcription.models.segment import Segment
 from transcription.models.speech_model import SpeechModel
 from transcription.models.token import ApiToken
 from transcription.models.transcription import Transcription
+from transcription.models.webhook import Bot, CallbackSecret, Event, WebhookEndpoint
 from transcription.models.worker import Worker
 
 __all__ = [
     "ApiToken",
+    "Bot",
+    "CallbackSecret",
     "Chunk",
+    "DayUsage",
+    "Delivery",
+    "Event",
+    "IdempotencyKey",
     "Lease",
     "LeasedWork",
     "SearchText",
     "Segment",
     "SpeechModel",
     "Transcription",
+    "UserLimits",
+    "WebhookEndpoint",
     "Worker",
 ]

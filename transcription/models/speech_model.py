@@ -5,6 +5,10 @@ from __future__ import annotations
 from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 
+#: Longest clip that each engine takes, in seconds; the option ``max_clip_seconds`` may say less.
+#: Here as well as in the engines, since the processes that split recordings load no engine.
+LONGEST_CLIP_SECONDS = {"fake": 30.0, "qwen3_asr": 180.0, "whisper": 30.0}
+
 
 class SpeechModel(models.Model):
     """One speech-recognition model: which engine, which weights, for which recordings."""
@@ -63,6 +67,13 @@ class SpeechModel(models.Model):
     generation = models.PositiveIntegerField(
         default=1, editable=False, help_text="Raised by a reload; workers load what it names."
     )
+    last_good = models.JSONField(
+        null=True,
+        default=None,
+        editable=False,
+        help_text="Engine, weights, options and generation that a worker loaded last: what a "
+        "fresh worker falls back to when the row's own cannot be loaded.",
+    )
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
@@ -70,3 +81,21 @@ class SpeechModel(models.Model):
 
     def __str__(self) -> str:
         return self.title or self.name
+
+    @property
+    def longest_clip_seconds(self) -> float | None:
+        """Longest clip that its engine takes; None: it sets no limit."""
+        limit = LONGEST_CLIP_SECONDS.get(self.engine)
+        option = self.options.get("max_clip_seconds")
+        if not isinstance(option, (int, float)) or option <= 0:
+            return limit
+        # The fake engine pretends whatever it is told to.
+        if limit is None or self.engine == self.Engine.FAKE:
+            return float(option)
+        return min(float(option), limit)
+
+    @property
+    def split_seconds(self) -> float:
+        """Longest chunk that recordings are split into: as set, never more than fits."""
+        limit = self.longest_clip_seconds
+        return min(self.chunk_seconds, limit) if limit else self.chunk_seconds

@@ -37,6 +37,12 @@ class Transcription(LeasedWork):
         RULES = "rules", "by the rules of written text"
         MODEL = "model", "by the rules and a punctuation model"
 
+    class RoutingReason(models.TextChoices):
+        REQUESTED = "requested", "asked for by name"
+        FIRST_THAT_FITS = "first_that_fits", "the first in order that fits"
+        ONLY_FOR_LANGUAGE = "only_for_language", "the only one for the language"
+        LONGER_THAN_EVERY_LIMIT = "longer_than_every_limit", "longer than every limit"
+
     #: Statuses that nothing but a person's wish changes any more.
     FINAL = (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
 
@@ -51,6 +57,8 @@ class Transcription(LeasedWork):
     )
     title = models.CharField(max_length=200, blank=True, default="")
     request_id = models.CharField(max_length=64, blank=True, default="", editable=False)
+    subject = models.CharField(max_length=64, blank=True, default="", editable=False)
+    """For whom a browser token was made with which it came; empty: it came otherwise."""
 
     # --- the recording
     audio = models.FileField(max_length=200, blank=True, editable=False)
@@ -74,6 +82,8 @@ class Transcription(LeasedWork):
     """Whether times of single words are wanted."""
     polish = models.CharField(max_length=10, choices=Polish.choices, default=Polish.OFF)
     """How far the text is brought into written form; decided when the recording is accepted."""
+    callback_url = models.CharField(max_length=2_000, blank=True, default="", editable=False)
+    """Address that is told how it ended; may hold a secret in its path or query."""
 
     # --- how it stands
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.QUEUED)
@@ -99,6 +109,10 @@ class Transcription(LeasedWork):
     )
     model_name = models.CharField(max_length=100, blank=True, default="", editable=False)
     """Kept when the model's row is gone."""
+    routing_reason = models.CharField(
+        max_length=30, choices=RoutingReason.choices, blank=True, default="", editable=False
+    )
+    """Why this model; empty until it is chosen."""
     language = models.CharField(max_length=10, blank=True, default="")
     """Code of the language that most of the speech is in; empty: no speech."""
     languages = models.JSONField(default=list, blank=True, editable=False)
@@ -115,6 +129,12 @@ class Transcription(LeasedWork):
             *lease_index("transcription"),
             models.Index(fields=["owner", "-created_at"], name="transcription_by_owner"),
             models.Index(fields=["-created_at", "-id"], name="transcription_newest"),
+            # The sum of what a user has stored is read from the index alone.
+            models.Index(
+                fields=["owner", "size_bytes"],
+                condition=~Q(audio=""),
+                name="transcription_stored",
+            ),
             models.Index(
                 fields=["status"],
                 condition=Q(status__in=["queued", "processing"]),

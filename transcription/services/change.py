@@ -1,4 +1,4 @@
-"""What a person may ask of a transcription that is there: cancel, retry."""
+"""What a person may ask of a transcription that is there: cancel, retry, change."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from transcription.models import Chunk, LeasedWork, Transcription
-from transcription.services import bell, search
+from transcription.services import bell, outbox, search
 from transcription.services.errors import ServiceError
+from transcription.services.submit import language_of, require_a_model_that_knows
 
 logger = logging.getLogger(__name__)
 State = LeasedWork.State
@@ -40,6 +41,7 @@ def cancel(row: Transcription) -> None:
             Chunk.objects.filter(
                 transcription=row.pk, state__in=[State.PENDING, State.LEASED]
             ).update(state=State.CANCELLED, lease_token=None, lease_until=None, leased_by="")
+            outbox.announce(row)
             bell.wake(bell.CHORES)
     row.refresh_from_db()
     if not changed:
@@ -88,3 +90,28 @@ def retry(row: Transcription) -> None:
     if not changed:
         raise ServiceError("wrong_status", status=row.status)
     logger.info("Retrying %s.", row.pk)
+
+
+def rename(row: Transcription, title: str) -> None:
+    """Give a transcription another title; "": none, so that people see the file's name."""
+    row.title = title
+    with transaction.atomic():
+        row.save(update_fields=["title"])
+        search.remember(row.pk)
+
+
+def change_language_hint(row: Transcription, hint: str) -> None:
+    """Say which language is spoken, before the work begins; "" or "auto": it is found out.
+
+    Raises ``unknown_language``, and ``wrong_status`` once the recording is being worked on.
+    """
+    language = language_of(hint)
+    require_a_model_that_knows(language, row.requested_model)
+    changed = Transcription.objects.filter(
+        pk=row.pk, status=Transcription.Status.QUEUED, state=State.PENDING
+    ).update(language_hint=language)
+    row.refresh_from_db()
+    if not changed:
+        # One whose preparation has just begun is still called queued.
+        status = row.status if row.status != row.Status.QUEUED else row.Status.PROCESSING
+        raise ServiceError("wrong_status", status=status)

@@ -55,6 +55,27 @@ _KINDS = [
     _kind(1011, 403, "csrf_failed", _T(
         "The session cookie came without its CSRF token. "
         "Send the header X-CSRFToken, or use an API token instead of the session.")),
+    _kind(1031, 422, "idempotency_conflict", _T(
+        "This Idempotency-Key was used for another recording or with other fields. "
+        "Send a new key with each new request.")),
+    _kind(1032, 410, "idempotency_deleted", _T(
+        "The transcription that this Idempotency-Key made was deleted. "
+        "Send the recording under a new key to have it recognised again.")),
+    _kind(1033, 403, "origin_not_allowed", _T(
+        "Pages of {origin} may not send recordings here without a token. "
+        "The operator can add the origin to ASR_CORS_ORIGINS.")),
+    _kind(1034, 403, "browser_token_limited", _T(
+        "A browser token sends in recordings and reads their results, and nothing else. "
+        "Use an API token.")),
+    _kind(1041, 429, "too_many_jobs", _T(
+        "{limit} recordings of yours are waiting or being worked on, and more are not allowed. "
+        "Wait until some of them are over.")),
+    _kind(1042, 403, "storage_quota_used", _T(
+        "Your stored recordings would take more than {limit}. Delete some that are over, "
+        "or ask the operator for more.")),
+    _kind(1043, 429, "daily_quota_used", _T(
+        "Today's {limit} minutes of audio are used up. Wait for the seconds in the Retry-After "
+        "header, or ask the operator for more.")),
     # 2…: the upload
     _kind(2001, 400, "file_missing", _T(
         "No file was sent. Send it as multipart/form-data in the field 'file'.")),
@@ -80,6 +101,17 @@ _KINDS = [
     _kind(2041, 422, "polish_model_unavailable", _T(
         "The punctuation model is not installed. Leave 'polish' out or send 'rules'; "
         "the operator can fetch the model with: python manage.py fetch_model {name}")),
+    _kind(2031, 422, "words_unavailable", _T(
+        "There are no times of single words: the model '{model}' gives none. Leave out 'words', "
+        "or have the operator fetch the forced aligner (manage.py fetch_model "
+        "qwen3-forced-aligner) and reload the model.")),
+    _kind(2021, 400, "no_word_times", _T(
+        "There are no times of single words for this recording: the model '{model}' gives none. "
+        "Leave 'word' out of timestamp_granularities, or ask for another model.")),
+    _kind(2022, 400, "no_speakers", _T(
+        "This service does not tell speakers apart. "
+        "Leave out known_speaker_names and known_speaker_references, and ask for "
+        "the response_format json, text, srt, vtt or verbose_json.")),
     # 3…: the recording
     _kind(3001, 415, "not_audio", _T(
         "The file is not a recording that can be read. "
@@ -113,6 +145,9 @@ _KINDS = [
         "The stored recording is no longer there. Send the file again.")),
     _kind(4006, 409, "wrong_status", _T(
         "That is not possible while the transcription is {status}.")),
+    _kind(4021, 503, "wait_ended", _T(
+        "The recording is accepted and still being recognised; its text will be at {url}. "
+        "A client of the OpenAI libraries that repeats the request waits on.")),
     # 5…: the service
     _kind(5001, 202, "still_processing", _T(
         "The recording is accepted and still being recognised. "
@@ -122,6 +157,14 @@ _KINDS = [
         "then try again.")),
     _kind(5003, 500, "internal_error", _T(
         "The service made a mistake. Tell the operator the request id {request_id}.")),
+    # 6…: what an operator asks for
+    _kind(6001, 400, "model_not_named", _T(
+        "There are several models. Name one in the field 'model': {available}.")),
+    _kind(6002, 400, "weights_not_allowed", _T(
+        "Weights may not be loaded from '{value}'. Name a directory below {allowed}.")),
+    _kind(6003, 400, "weights_not_found", _T(
+        "There is no directory of weights at '{value}'. Put the files there first "
+        "(manage.py fetch_model NAME).")),
     # 7…: files of a command (manage.py transcribe, evaluate); nothing of HTTP
     _kind(7001, 0, "file_not_found", _T("There is no such file. Check the path.")),
     _kind(7002, 0, "file_not_readable", _T(
@@ -132,6 +175,37 @@ _KINDS = [
         "{name} is there already. Add --overwrite to replace it, or write elsewhere.")),
     _kind(7005, 0, "output_not_writable", _T(
         "{name} cannot be written: {detail}. Check the folder, its permissions and its disk.")),
+    # 8…: webhooks and bots; from 8101, why a message did not arrive
+    _kind(8001, 400, "address_not_allowed", _T(
+        "The service does not call this address: {detail}")),
+    _kind(8002, 409, "too_many_endpoints", _T(
+        "You have {limit} webhook endpoints, which is the most. Delete one that is not used.")),
+    _kind(8003, 409, "endpoint_off", _T(
+        "This receiver is switched off. Switch it on first.")),
+    _kind(8004, 409, "delivery_under_way", _T(
+        "This message is still on its way. Wait until it has arrived or failed.")),
+    _kind(8005, 409, "too_many_tests", _T(
+        "{limit} test messages to this receiver wait already. See what became of them first.")),
+    _kind(8101, 502, "receiver_unreachable", _T(
+        "The receiver could not be reached. Check its address, its certificate and its network.")),
+    _kind(8102, 504, "receiver_timeout", _T(
+        "The receiver did not answer in time. Have it answer first and work afterwards.")),
+    _kind(8103, 502, "receiver_refused", _T(
+        "The receiver refused the message with status {status}. Check its address and its "
+        "secret, then replay the message.")),
+    _kind(8104, 502, "receiver_failed", _T(
+        "The receiver could not take the message: status {status}.")),
+    _kind(8105, 502, "receiver_gone", _T(
+        "The receiver says that it is gone (410), so it was switched off.")),
+    _kind(8106, 502, "robot_refused", _T(
+        "The robot's platform refused the message: {answer}")),
+    _kind(8107, 502, "robot_unreadable", _T(
+        "The robot's address answered in a way that its platform does not. Check the address.")),
+    _kind(8108, 502, "apprise_failed", _T(
+        "Apprise could not send the message. Check the address; the log says more.")),
+    _kind(8109, 500, "secret_unreadable", _T(
+        "The stored secret cannot be read, since ASR_SECRET_KEY has changed. "
+        "Enter it anew, or make a new one.")),
 ]  # fmt: skip
 
 ERRORS: dict[str, ErrorKind] = {kind.code: kind for kind in _KINDS}
@@ -162,3 +236,8 @@ class _Details(dict[str, object]):
 def message_of(code: str, **details: object) -> str:
     """Return the words of an error in the language that is active now."""
     return str(_(ERRORS[code].words)).format_map(_Details(details))
+
+
+def delivery_error_message(code: str, **details: object) -> str:
+    """Return why a message did not arrive; a code of an older version is its own message."""
+    return message_of(code, **details) if code in ERRORS else code

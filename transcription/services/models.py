@@ -1,18 +1,60 @@
-"""What staff may ask of the models."""
+"""What staff may ask of the models, and how far their workers have followed."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F
+from django.utils import timezone
 
-from transcription.models import SpeechModel
+from transcription.models import SpeechModel, Worker
 from transcription.services import bell
+from transcription.services.errors import ServiceError
 
 logger = logging.getLogger(__name__)
+
+#: How far a worker, or all of them, are with the generation that a model's row asks for.
+#: *unloaded*: nothing is wrong, and it will be loaded when it is next needed.
+Standing = Literal["loaded", "reloading", "failed", "unloaded", "no_worker"]
+
+#: A worker that has not reported for this many ticks, or seconds if that is longer, is gone.
+SILENT_TICKS = 4
+SILENT_SECONDS = 30.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerStanding:
+    """How far one worker is with a model."""
+
+    worker: str
+    host: str
+    pid: int
+    state: Standing
+    #: What serves at this moment; None: the model is not in memory.
+    generation_loaded: int | None
+    #: ISO 8601; None where nothing is being loaded.
+    loading_since: str | None
+    #: Why it was loaded, or left the memory; "" where nothing is known.
+    because: str
+    error: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelStanding:
+    """How far the workers are with a model."""
+
+    name: str
+    generation: int
+    status: Standing
+    workers: tuple[WorkerStanding, ...]
 
 
 def ensure_default_models() -> None:
@@ -112,14 +154,149 @@ def _share_recordings(model: SpeechModel) -> SpeechModel | None:
     return None
 
 
-def reload(model: SpeechModel) -> int:
+def note_words(model: SpeechModel, gives_words: bool) -> None:
+    """Write down whether this model gives times of words: web processes load none to find out."""
+    if model.gives_words is not gives_words:
+        SpeechModel.objects.filter(pk=model.pk).update(gives_words=gives_words)
+
+
+def enabled_model(name: str = "") -> SpeechModel:
+    """Return the enabled model of this name; without one, the only one that there is.
+
+    Raises ``ServiceError`` (unknown_model, model_not_named).
+    """
+    rows = list(SpeechModel.objects.filter(enabled=True))
+    available = ", ".join(row.name for row in rows)
+    if not name and len(rows) > 1:
+        raise ServiceError("model_not_named", available=available)
+    for row in rows:
+        if name in ("", row.name):
+            return row
+    raise ServiceError("unknown_model", value=name, available=available or "-")
+
+
+def reload(model: SpeechModel, *, weights: str = "") -> int:
     """Have every worker load the model anew; return the generation that they will report.
 
-    Work goes on with what is loaded until the new load has succeeded.
+    With ``weights`` from another directory, below the weights directory or beside one that a
+    model is loaded from; raises ``ServiceError`` (weights_not_allowed, weights_not_found). Work
+    goes on with what is loaded until the new load has succeeded.
     """
+    changes: dict[str, Any] = {"generation": F("generation") + 1, "updated_at": timezone.now()}
+    if weights:
+        changes["weights"] = checked_weights(weights)
     with transaction.atomic():
-        SpeechModel.objects.filter(pk=model.pk).update(generation=F("generation") + 1)
+        SpeechModel.objects.filter(pk=model.pk).update(**changes)
         bell.wake(bell.ENGINE)
-    model.refresh_from_db(fields=["generation"])
-    logger.info("Model %s is to be loaded anew, generation %d.", model.name, model.generation)
+    model.refresh_from_db(fields=[*changes])
+    logger.info(
+        "Model %s is to be loaded anew from %s, generation %d.",
+        model.name,
+        model.weights or "no weights",
+        model.generation,
+    )
     return model.generation
+
+
+def checked_weights(value: str) -> str:
+    """Return the directory as a model's row names it: below the weights directory by its name.
+
+    A link that somebody put below an allowed place is followed: who can put one there could have
+    put the weights. Raises ``ServiceError``.
+    """
+    root = Path(settings.WEIGHTS_DIR)
+    allowed = {root}
+    for row in SpeechModel.objects.exclude(weights=""):
+        allowed.add(Path(root, row.weights).parent)
+    places = ", ".join(sorted(str(place) for place in allowed))
+    if "\0" in value or ".." in Path(value).parts:
+        raise ServiceError("weights_not_allowed", value=value, allowed=places)
+    folder = Path(os.path.normpath(root / value))
+    if not any(place in folder.parents for place in allowed):
+        raise ServiceError("weights_not_allowed", value=value, allowed=places)
+    try:
+        is_there = folder.is_dir()
+    except OSError:  # a name that the file system does not take
+        is_there = False
+    if not is_there:
+        raise ServiceError("weights_not_found", value=value)
+    return str(folder.relative_to(root)) if root in folder.parents else str(folder)
+
+
+def note_loaded(model: SpeechModel, last_good: dict[str, Any]) -> None:
+    """Write down what a worker has loaded for the row as it stands, for a worker after it."""
+    if model.last_good == last_good:
+        return
+    SpeechModel.objects.filter(pk=model.pk, generation=last_good["generation"]).update(
+        last_good=last_good
+    )
+
+
+def standing_of(model: SpeechModel) -> ModelStanding:
+    """Return how far the living workers are with a model: two small queries at most."""
+    return standings([model])[0]
+
+
+def standings(models: Iterable[SpeechModel]) -> list[ModelStanding]:
+    """Return how far the living workers are with each of the models; one query."""
+    silence = timedelta(seconds=max(SILENT_SECONDS, SILENT_TICKS * settings.TICK_SECONDS))
+    workers = list(
+        Worker.objects.filter(
+            cluster__startswith=bell.ENGINE, heartbeat_at__gte=timezone.now() - silence
+        )
+    )
+    found = []
+    for model in models:
+        each = tuple(_standing_in(worker, model) for worker in workers)
+        found.append(
+            ModelStanding(
+                name=model.name,
+                generation=model.generation,
+                status=overall([one.state for one in each]),
+                workers=each,
+            )
+        )
+    return found
+
+
+def overall(states: Iterable[Standing]) -> Standing:
+    """Return what the states of all workers come to: the one that somebody has to know first."""
+    there = set(states)
+    for state in ("failed", "reloading", "loaded", "unloaded"):
+        if state in there:
+            return state
+    return "no_worker"
+
+
+def _standing_in(worker: Worker, model: SpeechModel) -> WorkerStanding:
+    loaded = _entry(worker.loaded, model.name)
+    loading = _entry(worker.loading, model.name)
+    failed = _entry(worker.failed, model.name)
+    unloaded = _entry(reversed(worker.unloaded), model.name)
+    if failed and failed.get("generation") != model.generation:
+        failed = None  # of a generation that nobody wants any more
+    state: Standing
+    if loaded and loaded["generation"] == model.generation:
+        state = "loaded"
+    elif loading or worker.seen.get(model.name, 0) < model.generation:
+        # On its way, or the worker has not looked yet.
+        state = "reloading"
+    elif failed:
+        state = "failed"
+    else:
+        state = "reloading" if loaded else "unloaded"
+    because = (loaded or {}).get("loaded_because") or (unloaded or {}).get("unloaded_because")
+    return WorkerStanding(
+        worker=worker.cluster.partition("@")[0],
+        host=worker.host,
+        pid=worker.pid,
+        state=state,
+        generation_loaded=loaded["generation"] if loaded else None,
+        loading_since=loading["since"] if loading else None,
+        because=because or "",
+        error=failed["message"] if failed else "",
+    )
+
+
+def _entry(entries: Iterable[dict[str, Any]], name: str) -> dict[str, Any] | None:
+    return next((entry for entry in entries if entry.get("name") == name), None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +17,10 @@ from django.utils import timezone
 from transcription.audio.sniff import sniff
 from transcription.models import SpeechModel, Transcription
 from transcription.punctuation.files import PunctuationModelError, find_files
-from transcription.services import bell, search
+from transcription.services import bell, quotas, search
 from transcription.services.errors import ServiceError
 from transcription.services.routing import choose, enabled_candidates
+from transcription.services.webhooks import checked_callback_url
 from transcription.text.languages import UnknownLanguage, normalise_code
 
 logger = logging.getLogger(__name__)
@@ -50,25 +52,34 @@ def submit(
     prompt: str = "",
     requested_model: str = "",
     polish: str = "",
+    want_words: bool = False,
     title: str = "",
     request_id: str = "",
+    callback_url: str = "",
+    subject: str = "",
+    on_accept: Callable[[Transcription], None] | None = None,
 ) -> Transcription:
     """Take the file over, make its row durable and wake the workers.
 
     When this returns, file and row are on the disk. Raises ``ServiceError`` for what the caller
     must change (empty_file, unknown_language, unknown_model, prompt_too_long,
-    polish_model_unavailable); then the file still lies where it was and belongs to the caller.
+    polish_model_unavailable, words_unavailable, address_not_allowed) or has used up
+    (``services.quotas``); then the file still lies where it was and belongs to the caller.
     ``polish`` is off, rules, model, true or false; empty: as the setting says. The content is
     judged by the decoder, not here: no code that may break on hostile bytes runs in a web process.
+    ``on_accept`` is called in the transaction that makes the row durable; what it raises undoes it.
     """
     if upload.size_bytes == 0:
         raise ServiceError("empty_file")
     if len(prompt) > MAX_PROMPT_CHARACTERS:
         raise ServiceError("prompt_too_long", limit=MAX_PROMPT_CHARACTERS)
-    language = _language(language_hint)
+    callback_url = checked_callback_url(callback_url, owner)
+    language = language_of(language_hint)
     model_name = _model(requested_model)
-    _require_a_model_that_knows(language, model_name)
+    require_a_model_that_knows(language, model_name)
     decided_polish = _polish(polish)
+    if want_words:
+        _require_a_model_that_gives_words(language, model_name)
 
     guess = sniff(upload.head)
     extension, content_type = (guess.extension, guess.content_type) if guess else UNKNOWN_CONTENT
@@ -90,11 +101,17 @@ def submit(
         prompt=prompt,
         requested_model=model_name,
         polish=decided_polish,
+        want_words=want_words,
+        callback_url=callback_url,
+        subject=subject,
     )
     try:
         with transaction.atomic():
+            quotas.check(owner, coming_bytes=upload.size_bytes)
             row.save(force_insert=True)
             search.remember(row.pk)
+            if on_accept:
+                on_accept(row)
             bell.wake(bell.CHORES)
             # Its worker gets up while the file is being decoded.
             bell.wake(bell.ENGINE)
@@ -106,7 +123,8 @@ def submit(
     return row
 
 
-def _language(hint: str) -> str:
+def language_of(hint: str) -> str:
+    """Return the code of a language hint, "" for none; raises ``unknown_language``."""
     try:
         return normalise_code(hint) or ""
     except UnknownLanguage as error:
@@ -150,11 +168,19 @@ def _polish(wanted: str) -> str:
     return word
 
 
-def _require_a_model_that_knows(language: str, model_name: str) -> None:
+def require_a_model_that_knows(language: str, model_name: str) -> None:
     """Refuse a language that no enabled model knows; without any model, recordings may wait."""
     candidates = enabled_candidates()
     if candidates and choose(candidates, requested=model_name, language=language) is None:
         raise ServiceError("unknown_language", value=language)
+
+
+def _require_a_model_that_gives_words(language: str, model_name: str) -> None:
+    """Refuse what is known to be impossible; where nobody knows yet, the recording is accepted."""
+    candidates = enabled_candidates()
+    name = choose(candidates, requested=model_name, language=language, words=True)
+    if any(one.name == name and one.gives_words is False for one in candidates):
+        raise ServiceError("words_unavailable", model=name)
 
 
 def _move_durably(source: Path, target: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -62,6 +62,11 @@ def create(
     row.full_clean(exclude=["digest", "shown"])
     row.save(force_insert=True)
     return row, token
+
+
+def of(user: User) -> QuerySet[ApiToken]:
+    """Return a user's own tokens, revoked and expired ones too, the newest first."""
+    return ApiToken.objects.filter(user=user).order_by("-created_at", "-pk")
 
 
 def revoke(row: ApiToken) -> bool:

@@ -49,6 +49,7 @@ class Address(Enum):
     """What is at an address, as far as bodies go."""
 
     TAKES_FILES = "takes files"
+    TAKES_FILES_OF_ANYBODY = "takes files of anybody"
     KNOWN = "known"
     UNKNOWN = "unknown"
 
@@ -61,7 +62,9 @@ class Limits:
     upload_bytes: int
     #: Of any other body from somebody known: forms, JSON.
     form_bytes: int
-    #: Of the body of a stranger, and of one that has lost its way.
+    #: Of a body with a recording from a stranger, where they are welcome.
+    anonymous_upload_bytes: int
+    #: Of any other body of a stranger, and of one that has lost its way.
     anonymous_bytes: int
 
 
@@ -78,10 +81,12 @@ def allowance(address: Address, *, known_caller: bool, limits: Limits) -> Allowa
     if address is Address.UNKNOWN:
         return Allowance(limit_bytes=limits.anonymous_bytes, error_code="no_upload_here")
     if not known_caller:
+        is_welcome = address is Address.TAKES_FILES_OF_ANYBODY
         return Allowance(
-            limit_bytes=limits.anonymous_bytes, error_code="body_too_large_without_token"
+            limit_bytes=limits.anonymous_upload_bytes if is_welcome else limits.anonymous_bytes,
+            error_code="body_too_large_without_token",
         )
-    if address is Address.TAKES_FILES:
+    if address is not Address.KNOWN:
         return Allowance(limit_bytes=limits.upload_bytes, error_code="body_too_large")
     return Allowance(limit_bytes=limits.form_bytes, error_code="no_upload_here")
 
@@ -105,12 +110,20 @@ def size_in_words(size_bytes: int) -> str:
 
 
 def address_of(path: str) -> Address:
-    """Find out what is at a path; a view says ``takes_files = True`` where it takes files."""
+    """Find out what is at a path; a view says ``takes_files = True`` where it takes files.
+
+    It says ``allows_anonymous = True`` where it takes those of anybody if the setting agrees.
+    """
     try:
         view = resolve(path).func
     except Resolver404:
         return Address.UNKNOWN
-    takes_files = getattr(getattr(view, "cls", view), "takes_files", False)
+    view_class = getattr(view, "cls", view)
+    # Of a view set the address of the list takes them, not those of single rows.
+    is_single = getattr(view, "initkwargs", {}).get("detail", False)
+    takes_files = getattr(view_class, "takes_files", False) and not is_single
+    if takes_files and settings.ALLOW_ANONYMOUS and getattr(view_class, "allows_anonymous", False):
+        return Address.TAKES_FILES_OF_ANYBODY
     return Address.TAKES_FILES if takes_files else Address.KNOWN
 
 
@@ -202,6 +215,7 @@ class RequestBody:
             limits=Limits(
                 upload_bytes=settings.MAX_UPLOAD_BYTES,
                 form_bytes=settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
+                anonymous_upload_bytes=settings.MAX_ANONYMOUS_UPLOAD_BYTES,
                 anonymous_bytes=settings.MAX_ANONYMOUS_BODY_BYTES,
             ),
         )
@@ -209,7 +223,7 @@ class RequestBody:
 
     def _look_at_disk(self, coming_bytes: int) -> None:
         # Logging in must work on a full disk too, and a small body stays in memory.
-        if address_of(self._scope["path"]) is not Address.TAKES_FILES:
+        if address_of(self._scope["path"]) in (Address.KNOWN, Address.UNKNOWN):
             return
         free_bytes = shutil.disk_usage(settings.INCOMING_DIR).free
         if not has_room(

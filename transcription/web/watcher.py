@@ -220,13 +220,14 @@ watcher = Watcher()
 class Waiting:
     """A thread's wait for the end of one transcription."""
 
-    def __init__(self) -> None:
+    def __init__(self, enough: Callable[[Seen], bool]) -> None:
+        self._enough = enough
         self._wake = threading.Event()
         self._is_final = False
 
     def saw(self, seen: Seen) -> None:
-        if seen.is_final:
-            self._is_final = True
+        if seen.is_final or self._enough(seen):
+            self._is_final = seen.is_final
             self._wake.set()
 
     def give_up(self) -> None:
@@ -243,6 +244,7 @@ def wait_until_final(
     timeout_seconds: float,
     *,
     on_give_up: Callable[[Callable[[], None]], None] | None = None,
+    enough: Callable[[Seen], bool] = lambda seen: False,
 ) -> bool:
     """Block this thread until the transcription is over; False: it was not, when the time or
     the process came to its end.
@@ -250,8 +252,9 @@ def wait_until_final(
     True too when the row is gone: nothing is left to wait for. The caller closes its database
     connection first, since nobody else may use it meanwhile. ``on_give_up`` is given a function
     that ends the wait early, for a caller who learns that nobody wants the answer any more.
+    ``enough`` ends it early by what is seen.
     """
-    waiting = Waiting()
+    waiting = Waiting(enough)
     if on_give_up is not None:
         on_give_up(waiting.give_up)
     subscription = watcher.subscribe(row_id, waiting.saw, waiting.give_up)

@@ -3,133 +3,491 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.utils import timezone
 
-from transcription.engines.base import Engine, EngineConfig, EngineError, Loaded
+from transcription.engines.base import Engine, EngineConfig, EngineError, EngineMemoryError
+from transcription.engines.devices import DeviceMemory
 from transcription.engines.registry import build
 from transcription.models import SpeechModel
+from transcription.work import memory
+from transcription.work.engine_records import Failure, Load, Ready, Recipe, files_in, is_passing
 
 logger = logging.getLogger(__name__)
 
-#: Pause before a model that could not be loaded is tried again.
+#: The folder of the forced aligner below the directory of weights, unless a model names another.
+USUAL_ALIGNER = "qwen3-forced-aligner"
+#: Pause before a model that could not be loaded for a passing reason is tried again.
 TRY_AGAIN_SECONDS = 30.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ready:
-    """An engine in memory, ready to work."""
-
-    engine: Engine
-    name: str
-    generation: int
-    loaded: Loaded
-
-    def as_row(self) -> dict[str, Any]:
-        """Return what the Worker row says of it."""
-        return {
-            "name": self.name,
-            "generation": self.generation,
-            "digest": self.loaded.digest,
-            "device": self.loaded.device,
-            "dtype": self.loaded.dtype,
-            "memory_bytes": self.loaded.memory_bytes,
-            "load_seconds": round(self.loaded.load_seconds, 3),
-        }
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Failure:
-    generation: int
-    at: float
-    message: str
+#: Files that changed after a load had failed are left alone for this long: a copy goes on.
+FILES_SETTLE_SECONDS = 5.0
+#: How many models that left the memory are remembered.
+UNLOADED_KEPT = 8
 
 
 class EngineHost:
-    """Loads models when they are first needed, and anew when their generation is raised."""
+    """Loads models when they are needed, and anew when their generation is raised.
+
+    Every load runs in a thread of its own, one at a time, while what is in memory goes on
+    serving; a loaded engine takes the place of its predecessor between two batches. An engine is
+    used by one batch at a time, inside ``use``, and is never unloaded there. All methods may be
+    called from any thread.
+    """
 
     def __init__(
         self,
         build_engine: Callable[[str, EngineConfig], Engine] = build,
         before_load: Callable[[], None] = lambda: None,
+        device_memory: Callable[[], DeviceMemory | None] = lambda: None,
     ) -> None:
         self._build = build_engine
         self._before_load = before_load
+        self._device_memory = device_memory
+        #: Guards what follows; notified whenever any of it changes.
+        self._state = threading.Condition()
         self._ready: dict[str, Ready] = {}
-        self._failed: dict[str, _Failure] = {}
+        self._failed: dict[str, Failure] = {}
+        self._load: Load | None = None
+        self._seen: dict[str, int] = {}
+        self._unloaded: deque[dict[str, Any]] = deque(maxlen=UNLOADED_KEPT)
+        self._left_at: dict[str, float] = {}
+        self._last_load_ended = float("-inf")
+        self._estimates: dict[tuple[str, int], int] = {}
+        #: Set when there is something new to report.
+        self.changed = threading.Event()
 
-    def ready(self, model: SpeechModel) -> Ready | None:
-        """Return the engine of this model in the generation that its row asks for.
-
-        If that cannot be loaded, the one that is in memory goes on serving, and its failure is
-        in ``errors``; None if there is none either.
-        """
-        current = self._ready.get(model.name)
-        if current is not None and current.generation == model.generation:
-            return current
-        failure = self._failed.get(model.name)
-        if (
-            failure is not None
-            and failure.generation == model.generation
-            and time.monotonic() - failure.at < TRY_AGAIN_SECONDS
-        ):
-            return current
-        return self._load(model, current)
+    # --- what is there
 
     def loaded(self) -> list[Ready]:
         """Return what is in memory."""
-        return list(self._ready.values())
+        with self._state:
+            return list(self._ready.values())
+
+    def has(self, name: str) -> bool:
+        """Return whether a model is in memory."""
+        with self._state:
+            return name in self._ready
+
+    @property
+    def loading(self) -> Load | None:
+        """The load that is under way."""
+        return self._load
 
     def errors(self) -> str:
         """Return what went wrong with loading, in words; "" if nothing did."""
-        return "\n".join(f"{name}: {one.message}" for name, one in sorted(self._failed.items()))
+        with self._state:
+            return "\n".join(f"{name}: {one.message}" for name, one in sorted(self._failed.items()))
 
     def failed_names(self) -> list[str]:
         """Return the models that can at present not be used at all."""
-        return [name for name in self._failed if name not in self._ready]
+        with self._state:
+            return [name for name in self._failed if name not in self._ready]
 
-    def _load(self, model: SpeechModel, current: Ready | None) -> Ready | None:
+    def report(self) -> dict[str, Any]:
+        """Return what the Worker row says of all this, by its fields."""
+        with self._state:
+            return {
+                "loaded": [one.as_row() for one in self._ready.values()],
+                "loading": [self._load.as_row()] if self._load else [],
+                "failed": [one.as_row() for _, one in sorted(self._failed.items())],
+                "unloaded": list(self._unloaded),
+                "seen": dict(self._seen),
+                "error": self.errors(),
+            }
+
+    def waited_since(self, name: str, waited_seconds: float) -> float:
+        """Return how long a model's chunks have waited since it left the memory, if it did."""
+        left_at = self._left_at.get(name, float("-inf"))
+        return min(waited_seconds, time.monotonic() - left_at)
+
+    @property
+    def since_last_load_seconds(self) -> float:
+        """Seconds since the last load ended."""
+        return time.monotonic() - self._last_load_ended
+
+    def needs_a_swap(self, model: SpeechModel) -> bool:
+        """Return whether something must leave the memory before this model can be loaded."""
+        if self.has(model.name):
+            return False
+        try:
+            needed = self._estimate(Recipe.of(model))
+        except Exception:
+            # What is wrong with it is said by its load.
+            return False
+        with self._state:
+            residents = self._residents()
+        return not memory.fits_beside(needed, residents, self._capacity(residents))
+
+    # --- using
+
+    @contextmanager
+    def use(self, name: str) -> Iterator[Ready | None]:
+        """Lend the engine of a model to one batch; None: it is not in memory."""
+        with self._state:
+            ready = self._ready.get(name)
+            if ready is not None:
+                ready.users += 1
+        try:
+            yield ready
+        finally:
+            if ready is not None:
+                with self._state:
+                    ready.users -= 1
+                    ready.note_use()
+                    self._state.notify_all()
+
+    def ready(self, model: SpeechModel, *, because: str = "it was asked for") -> Ready | None:
+        """Return the engine of this model, after loading it where it is not in memory.
+
+        None: it cannot be loaded, and nothing that could stand in for it either; why is in
+        ``errors``.
+        """
+        tried = False
+        with self._state:
+            while True:
+                current = self._ready.get(model.name)
+                if current is not None:
+                    return current
+                if self._load is None:
+                    if tried or not self._begin(model, because=because):
+                        return None
+                    tried = True
+                self._state.wait()
+
+    def begin(self, model: SpeechModel, *, because: str) -> bool:
+        """Begin to load a model that is not in memory; False: it is, or not now."""
+        with self._state:
+            return model.name not in self._ready and self._begin(model, because=because)
+
+    def wait_for_change(self, timeout_seconds: float) -> None:
+        """Return when a load has ended, or after the time."""
+        with self._state:
+            if self._load is not None:
+                self._state.wait(timeout_seconds)
+
+    def wait_until_loaded(self, timeout_seconds: float = 600.0) -> bool:
+        """Return when no load is under way; False: after the time one still is."""
+        with self._state:
+            return self._state.wait_for(lambda: self._load is None, timeout_seconds)
+
+    # --- keeping up with the rows
+
+    def tend(
+        self, models: Iterable[SpeechModel], has_work: Callable[[str], bool] = lambda name: False
+    ) -> None:
+        """Follow the rows: begin reloads that were asked for, let go of what nobody needs.
+
+        ``has_work(name)`` says whether recordings in progress still need a model that was
+        disabled.
+        """
+        rows = {model.name: model for model in models}
+        with self._state:
+            for name in [name for name in self._failed if name not in rows]:
+                del self._failed[name]
+            going = [
+                (ready, because)
+                for ready in self._ready.values()
+                if not ready.users and (because := _why_go(ready, rows.get(ready.name), has_work))
+            ]
+            for ready, because in going:
+                self._take_out(ready, because)
+            for model in rows.values():
+                self._follow(model)
+        for ready, _because in going:
+            self._unload(ready)
+
+    def _follow(self, model: SpeechModel) -> None:
+        """Begin the reload that the row asks for, if it does; called with the state locked."""
+        current, seen = self._ready.get(model.name), self._seen.get(model.name)
+        wanted = False
+        if current is not None:
+            wanted = model.generation not in (current.generation, current.stands_in_for)
+            # What could not be loaded is tried again once that makes sense.
+            failure = self._failed.get(model.name)
+            wanted |= failure is not None and self._may_try(Recipe.of(model))
+        elif seen is not None and seen != model.generation:
+            # Asked for while it is not in memory: loaded to see whether it can be.
+            wanted = model.enabled
+        elif model.name in self._failed:
+            wanted = model.enabled and self._may_try(Recipe.of(model))
+        if not wanted or self._begin(
+            model,
+            because=f"generation {model.generation} was asked for",
+            only_beside=current is None,
+        ):
+            self._seen[model.name] = model.generation
+
+    # --- loading; every method from here to the end of the class runs in the loading thread,
+    # but for those that say that the state is locked
+
+    def _begin(self, model: SpeechModel, *, because: str, only_beside: bool = False) -> bool:
+        """Start the thread of a load; called with the state locked. False: not now."""
+        recipe = Recipe.of(model)
+        if self._load is not None or not self._may_try(recipe):
+            return False
+        self._seen[model.name] = model.generation
+        load = self._load = Load(
+            recipe=recipe,
+            last_good=Recipe.last_good_of(model),
+            because=because,
+            only_beside=only_beside,
+        )
+        self.changed.set()
+        threading.Thread(target=self._run, args=(load,), name="loader", daemon=True).start()
+        return True
+
+    def _may_try(self, recipe: Recipe) -> bool:
+        """Whether a load makes sense, after what is known; called with the state locked."""
+        failure = self._failed.get(recipe.name)
+        if failure is None or failure.recipe.generation != recipe.generation:
+            return True
+        seconds = time.monotonic() - failure.at
+        if failure.passing:
+            return seconds >= TRY_AGAIN_SECONDS
+        return seconds >= FILES_SETTLE_SECONDS and failure.files != files_in(weights_dir_of(recipe))
+
+    def _run(self, load: Load) -> None:
+        try:
+            self._bring_in(load)
+        except Exception:
+            logger.exception("Loading %s went wrong in a way that nobody thought of.", load.recipe)
+        finally:
+            with self._state:
+                self._load = None
+                self._last_load_ended = time.monotonic()
+                self._state.notify_all()
+            self.changed.set()
+
+    def _bring_in(self, load: Load) -> None:
+        recipe = load.recipe
+        with self._state:
+            before = self._ready.get(recipe.name)
         try:
             self._before_load()
-            engine = self._build(model.engine, config_of(model))
-            loaded = engine.load()
+        except Exception as error:
+            # The device is another worker's: nothing else could be loaded either.
+            logger.exception("Nothing can be loaded at present.")
+            self._fail(recipe, error)
+            return
+        try:
+            if load.only_beside and not self._fits(recipe):
+                logger.info("%s is loaded anew at its next use: memory is full.", recipe.name)
+                return
+            fresh = self._load_engine(recipe, because=load.because)
         except Exception as error:
             # Whatever a library raises, a worker that cannot load a model lives on and says so.
             if isinstance(error, EngineError | OSError | MemoryError):
-                logger.error("Model %s could not be loaded: %s", model.name, error)
+                logger.error("Model %s could not be loaded: %s", recipe.name, error)
             else:
-                logger.exception("Model %s could not be loaded.", model.name)
-            self._failed[model.name] = _Failure(
-                generation=model.generation, at=time.monotonic(), message=str(error) or repr(error)
-            )
-            return current
-        self._failed.pop(model.name, None)
-        self._ready[model.name] = fresh = Ready(
-            engine=engine, name=model.name, generation=model.generation, loaded=loaded
+                logger.exception("Model %s could not be loaded.", recipe.name)
+            self._fail(recipe, error)
+            if not self.has(recipe.name):
+                self._fall_back(recipe, before.recipe if before else load.last_good)
+            return
+        self._put_in(fresh)
+
+    def _fail(self, recipe: Recipe, error: Exception) -> None:
+        failure = Failure(
+            recipe=recipe,
+            message=f"generation {recipe.generation} could not be loaded: {error or repr(error)}",
+            passing=is_passing(error),
+            files=files_in(weights_dir_of(recipe)),
         )
-        if current is not None:
-            current.engine.unload()
+        with self._state:
+            self._failed[recipe.name] = failure
+            if recipe.name in self._ready:
+                self._ready[recipe.name].stands_in_for = recipe.generation
+
+    def _fall_back(self, recipe: Recipe, known: Recipe | None) -> None:
+        """Bring back what worked before, since the wanted generation cannot be loaded."""
+        if known is None or known.generation == recipe.generation:
+            return
+        if known.builds_the_same_as(recipe):
+            return
+        because = f"generation {recipe.generation} could not be loaded"
+        try:
+            fresh = self._load_engine(known, because=because)
+        except Exception as error:
+            logger.exception("Nor could %s, generation %d.", known.name, known.generation)
+            self._fail(recipe, EngineError(f"{self.errors()} Nor could the one before: {error}"))
+            return
+        fresh.stands_in_for = recipe.generation
+        logger.warning("%s: %s, so generation %d serves.", known.name, because, known.generation)
+        self._put_in(fresh)
+
+    def _load_engine(self, recipe: Recipe, *, because: str) -> Ready:
+        engine = self._build(recipe.engine, config_of(recipe))
+        needed = engine.estimate_memory_bytes()
+        self._make_room(recipe.name, needed)
+        try:
+            loaded = engine.load()
+        except (EngineMemoryError, MemoryError) as error:
+            others = [one.name for one in self.loaded()]
+            if not others:
+                raise
+            logger.warning("%s does not fit beside %s: %s", recipe.name, others, error)
+            self._retire(others, because=f"out of memory while {recipe.name} was loaded")
+            loaded = engine.load()
         logger.info(
-            "Loaded %s, generation %d, on %s as %s in %.1f s.",
-            model.name,
-            model.generation,
+            "Loaded %s, generation %d, on %s as %s in %.1f s, because %s.",
+            recipe.name,
+            recipe.generation,
             loaded.device,
             loaded.dtype,
             loaded.load_seconds,
+            because,
         )
-        return fresh
+        return Ready(
+            engine=engine,
+            recipe=recipe,
+            loaded=loaded,
+            memory_bytes=needed if loaded.memory_bytes is None else loaded.memory_bytes,
+            because=because,
+        )
+
+    def _put_in(self, fresh: Ready) -> None:
+        with self._state:
+            old = self._ready.get(fresh.name)
+            self._ready[fresh.name] = fresh
+            if fresh.stands_in_for is None:
+                self._failed.pop(fresh.name, None)
+            self._state.notify_all()
+        if old is not None:
+            self._unload(old)
+
+    # --- memory
+
+    def _estimate(self, recipe: Recipe) -> int:
+        key = (recipe.name, recipe.generation)
+        if key not in self._estimates:
+            engine = self._build(recipe.engine, config_of(recipe))
+            self._estimates[key] = engine.estimate_memory_bytes()
+        return self._estimates[key]
+
+    def _residents(self) -> list[memory.Resident]:
+        return [
+            memory.Resident(name=one.name, memory_bytes=one.memory_bytes, last_used=one.last_used)
+            for one in self._ready.values()
+        ]
+
+    def _capacity(self, residents: list[memory.Resident]) -> int | None:
+        limit = settings.MODEL_MEMORY_BYTES
+        return memory.capacity_bytes(
+            limit_bytes=limit,
+            loaded_bytes=sum(one.memory_bytes for one in residents),
+            device=None if limit else self._device_memory(),
+        )
+
+    def _fits(self, recipe: Recipe) -> bool:
+        needed = self._estimate(recipe)
+        with self._state:
+            residents = self._residents()
+        return memory.fits_beside(needed, residents, self._capacity(residents))
+
+    def _make_room(self, name: str, needed: int) -> None:
+        """Unload what must go for a model of that size; raises ``EngineMemoryError``."""
+        with self._state:
+            residents = self._residents()
+        capacity = self._capacity(residents)
+        limit = settings.MODEL_MEMORY_BYTES
+        if limit and needed > limit:
+            raise EngineMemoryError(
+                f"{name} needs {memory.in_words(needed)}, and ASR_MODEL_MEMORY_MB allows "
+                f"{memory.in_words(limit)}. Raise it, or take a smaller model."
+            )
+        going = memory.who_must_go(needed, residents=residents, own_name=name, capacity=capacity)
+        if going:
+            held = sum(one.memory_bytes for one in residents)
+            figures = memory.share_in_words(held + needed, capacity or 0)
+            self._retire(going, because=f"swapped for {name}: {figures}")
+
+    def _retire(self, names: list[str], *, because: str) -> None:
+        """Take models out of the memory, each when its batch is over."""
+        with self._state:
+            going = [self._ready[name] for name in names if name in self._ready]
+            for ready in going:
+                self._take_out(ready, because)
+        for ready in going:
+            self._unload(ready)
+
+    def _take_out(self, ready: Ready, because: str) -> None:
+        """Let no batch begin with it any more; called with the state locked."""
+        del self._ready[ready.name]
+        self._left_at[ready.name] = time.monotonic()
+        self._unloaded.append(
+            {
+                "name": ready.name,
+                "generation": ready.generation,
+                "unloaded_because": because,
+                "at": timezone.now().isoformat(timespec="seconds"),
+            }
+        )
+        logger.info("%s leaves the memory: %s.", ready.name, because)
+        self._state.notify_all()
+        self.changed.set()
+
+    def _unload(self, ready: Ready) -> None:
+        """Give its memory back once its batch is over."""
+        with self._state:
+            self._state.wait_for(lambda: not ready.users)
+        try:
+            ready.engine.unload()
+        except Exception:
+            logger.exception("%s could not be unloaded in order.", ready.name)
 
 
-def config_of(model: SpeechModel) -> EngineConfig:
+def _why_go(ready: Ready, model: SpeechModel | None, has_work: Callable[[str], bool]) -> str:
+    """Return why a model should leave the memory; "": it should not."""
+    if model is None:
+        return "its model was deleted"
+    if not model.enabled and not has_work(model.name):
+        return "its model was disabled"
+    idle_seconds = time.monotonic() - ready.last_used
+    if settings.IDLE_UNLOAD_SECONDS and idle_seconds >= settings.IDLE_UNLOAD_SECONDS:
+        return f"idle for {settings.IDLE_UNLOAD_SECONDS / 60:g} minutes"
+    return ""
+
+
+def weights_dir_of(model: SpeechModel | Recipe) -> Path | None:
+    """Return the folder of the weights that the row names; None: it names none."""
+    return Path(settings.WEIGHTS_DIR, model.weights) if model.weights else None
+
+
+def config_of(model: SpeechModel | Recipe) -> EngineConfig:
     """Return what the engine of this row is built from."""
+    options = dict(model.options)
     return EngineConfig(
-        weights_dir=Path(settings.WEIGHTS_DIR, model.weights) if model.weights else None,
+        weights_dir=weights_dir_of(model),
+        aligner_dir=_aligner_dir(model.engine, options),
         device=settings.DEVICE,
         threads=settings.ENGINE_THREADS,
-        options=dict(model.options),
+        options=options,
     )
+
+
+def _aligner_dir(engine: str, options: dict[str, Any]) -> Path | None:
+    """Take the option ``aligner``, which is not the engine's, and return the folder that it names.
+
+    A name below the directory of weights, or a path; null or "": none. Without the option, the
+    aligner that ``fetch_model`` fetches is used where it is there. Raises ``EngineError``.
+    """
+    if engine != SpeechModel.Engine.QWEN3_ASR:
+        return None
+    if "aligner" not in options:
+        usual = Path(settings.WEIGHTS_DIR, USUAL_ALIGNER)
+        return usual if usual.is_dir() else None
+    named = options.pop("aligner")
+    if not isinstance(named, str | None):
+        raise EngineError(
+            f"The option aligner is {named!r}, but it has to be the name of a folder of weights, "
+            "a path, or null."
+        )
+    return Path(settings.WEIGHTS_DIR, named) if named else None

@@ -18,7 +18,7 @@ from django.db.models.functions import Now
 from asr_project.logs import request_id
 from transcription.models import Chunk, LeasedWork, Segment, Transcription
 from transcription.punctuation.files import PunctuationModelError
-from transcription.services import bell, search
+from transcription.services import bell, outbox, search
 from transcription.services.errors import ERRORS
 from transcription.services.transcript import Transcript, transcript_of
 from transcription.text.joining import Share, language_shares
@@ -92,7 +92,7 @@ def _finish(row: Transcription) -> None:
     chunks = list(row.chunks.order_by("start_sample"))
     if row.status != Status.CANCELLED and _send_back_mixed(row, chunks):
         return
-    outcome = outcome_of(chunks)
+    outcome = outcome_of(chunks, want_words=row.want_words)
     transcript, polish_warnings = _written(row, chunks)
     # Cancelled ones come here for the text that they had.
     status = row.status if row.status == Status.CANCELLED else Status.COMPLETED
@@ -129,6 +129,8 @@ def _finish(row: Transcription) -> None:
             batch_size=500,
         )
         search.remember(row.pk)
+        if status != Status.CANCELLED:  # of that was told when it was cancelled
+            outbox.announce(row)
     work_file(row.pk).unlink(missing_ok=True)
     logger.info(
         "%s is %s: %.1f s of audio, %.2f s of the engine, %d characters.",
@@ -156,7 +158,7 @@ def _send_back_mixed(row: Transcription, chunks: Sequence[Chunk]) -> bool:
     return True
 
 
-def outcome_of(chunks: Sequence[Chunk]) -> Outcome:
+def outcome_of(chunks: Sequence[Chunk], *, want_words: bool = False) -> Outcome:
     """Return what is to be said of the text of a recording's chunks, given in their order."""
     done = [chunk for chunk in chunks if chunk.state == State.DONE]
     failed = [chunk for chunk in chunks if chunk.state == State.FAILED]
@@ -170,12 +172,22 @@ def outcome_of(chunks: Sequence[Chunk]) -> Outcome:
         warnings.append("text_cut_off")
     if any(chunk.finish_reason == "repetition" for chunk in done):
         warnings.append("repetition")
+    if want_words and any(_lacks_words(chunk) for chunk in spoken):
+        warnings.append("no_words")
     return Outcome(
         languages=tuple(
             language_shares([(chunk.language, chunk.duration_seconds) for chunk in spoken])
         ),
         warnings=tuple(warnings),
         failed=bool(failed) and not done,
+    )
+
+
+def _lacks_words(chunk: Chunk) -> bool:
+    """Whether some of the chunk's text has no times of words, though there is one to time."""
+    return any(
+        not segment.get("words") and any(mark.isalnum() for mark in segment["text"])
+        for segment in chunk.segments
     )
 
 

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
-from pathlib import Path
+# Deleting a recording needs to know it too.
+from transcription.services.paths import work_file
 
-from django.conf import settings
-
-
-def work_file(transcription_id: uuid.UUID) -> Path:
-    """Return the place of the decoded audio of a recording in progress."""
-    return Path(settings.WORK_DIR, f"{transcription_id}.pcm")
+__all__ = ["work_file"]

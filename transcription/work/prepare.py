@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import transaction
@@ -18,13 +21,13 @@ from asr_project.logs import request_id
 from transcription.audio.decode import DecodeLimits, Decoder, Decoding
 from transcription.audio.errors import AudioError
 from transcription.audio.split import Span, Splitter
-from transcription.audio.workfile import WorkFileWriter
+from transcription.audio.workfile import WorkFileWriter, read_samples
 from transcription.engines.base import SAMPLE_RATE_HZ
 from transcription.models import Chunk, LeasedWork, SpeechModel, Transcription
 from transcription.models.leases import in_seconds, max_attempts, pause_seconds
-from transcription.services import bell
+from transcription.services import bell, outbox
 from transcription.services.errors import ERRORS, ServiceError, message_of
-from transcription.services.routing import candidate_of, choose
+from transcription.services.routing import Choice, candidate_of, route, undecided_seconds
 from transcription.work.paths import work_file
 from transcription.work.progress import advance
 from transcription.work.runtime import Runtime
@@ -38,6 +41,8 @@ INFRASTRUCTURE_PAUSE_SECONDS = 5.0
 NO_MODEL_PAUSE_SECONDS = 15.0
 #: Longest that a preparation may take: 6 hours of audio decode in minutes.
 LIMIT_SECONDS = 3_600.0
+#: What was decoded before the model was chosen is read back in pieces of a minute.
+READ_BACK_SAMPLES = 60 * SAMPLE_RATE_HZ
 
 
 class LeaseLost(Exception):
@@ -100,6 +105,18 @@ def prepare(row: Transcription, runtime: Runtime) -> None:
         except Exception as error:
             logger.exception("Preparing %s went wrong in a way that nobody thought of.", row.pk)
             put_off(row, error)
+        finally:
+            _leave_nothing_of_a_deleted_one(row)
+
+
+def _leave_nothing_of_a_deleted_one(row: Transcription) -> None:
+    """Remove the work file that was written while the recording was being deleted."""
+    path = work_file(row.pk)
+    try:
+        if path.exists() and not Transcription.objects.filter(pk=row.pk).exists():
+            path.unlink(missing_ok=True)
+    except DatabaseError:
+        logger.warning("Whether %s was deleted cannot be asked; upkeep will.", row.pk)
 
 
 def put_off(row: Transcription, error: Exception) -> None:
@@ -131,6 +148,7 @@ def fail(row: Transcription, code: str, detail: str, **details: object) -> None:
             Chunk.objects.filter(
                 transcription=row.pk, state__in=[State.PENDING, State.LEASED]
             ).update(state=State.CANCELLED, lease_token=None, lease_until=None, leased_by="")
+            outbox.announce(row)
     if failed:
         work_file(row.pk).unlink(missing_ok=True)
         logger.warning("%s failed with %s: %s", row.pk, code, detail)
@@ -139,16 +157,23 @@ def fail(row: Transcription, code: str, detail: str, **details: object) -> None:
 def _prepare(row: Transcription) -> None:
     if not row.audio.name or not row.audio.storage.exists(row.audio.name):
         raise ServiceError("recording_missing")
-    with _decoder().decode(Path(row.audio.path)) as decoding:
-        model = _model_for(row, decoding.info.declared_duration_seconds)
-        if model is None:
+    enabled = {model.name: model for model in SpeechModel.objects.filter(enabled=True)}
+    with (
+        _decoder().decode(Path(row.audio.path)) as decoding,
+        WorkFileWriter(work_file(row.pk)) as file,
+    ):
+        blocks = iter(decoding)
+        choice = _choice_for(row, enabled, blocks, file)
+        if choice is None:
             row.hand_back(error="no model", pause_seconds=NO_MODEL_PAUSE_SECONDS)
             logger.error("No model is enabled for %s; it waits for one.", row.pk)
             return
+        model = enabled[choice.name]
         started: dict[str, Any] = {
             "status": Status.PROCESSING,
             "model": model,
             "model_name": model.name,
+            "routing_reason": choice.reason,
             "expected_seconds": decoding.info.declared_duration_seconds,
         }
         if row.started_at is None:
@@ -159,7 +184,7 @@ def _prepare(row: Transcription) -> None:
         if not row.note(**started):
             raise LeaseLost
         try:
-            _split(row, model, decoding)
+            _split(row, model, decoding, blocks, file)
         except SplitChanged:
             logger.warning("%s is split otherwise than before; its chunks start over.", row.pk)
             with transaction.atomic():
@@ -168,44 +193,71 @@ def _prepare(row: Transcription) -> None:
             bell.wake(bell.CHORES)
 
 
-def _model_for(row: Transcription, seconds: float | None) -> SpeechModel | None:
-    """Return the model to use; a recording in progress stays with the one it has."""
-    enabled = {model.name: model for model in SpeechModel.objects.filter(enabled=True)}
+def _choice_for(
+    row: Transcription,
+    enabled: Mapping[str, SpeechModel],
+    blocks: Iterator[npt.NDArray[np.int16]],
+    file: WorkFileWriter,
+) -> Choice | None:
+    """Return the model to use; a recording in progress stays with the one it has.
+
+    The duration that decides is the true one: what a header declares may be missing or wrong.
+    So where models have limits, blocks are decoded into the file until the recording has ended
+    or is longer than every limit that could matter (a matter of a second or two: decoding is
+    hundreds of times faster than the recording plays), and only then is it split.
+    """
     if row.started_at and row.model_name in enabled and row.chunks.exists():
-        return enabled[row.model_name]
-    name = choose(
-        [candidate_of(model) for model in enabled.values()],
-        requested=row.requested_model,
-        language=row.language_hint,
-        seconds=seconds,
-    )
-    return enabled[name] if name else None
+        reason = row.routing_reason or Transcription.RoutingReason.FIRST_THAT_FITS
+        return Choice(name=row.model_name, reason=Transcription.RoutingReason(reason))
+    candidates = [candidate_of(model) for model in enabled.values()]
+    asked: dict[str, Any] = {
+        "requested": row.requested_model,
+        "language": row.language_hint,
+        "words": row.want_words,
+    }
+    undecided_samples = undecided_seconds(candidates, **asked) * SAMPLE_RATE_HZ
+    while undecided_samples and file.sample_count <= undecided_samples:
+        block = next(blocks, None)
+        if block is None:
+            break
+        file.append(block)
+    return route(candidates, **asked, seconds=file.sample_count / SAMPLE_RATE_HZ)
 
 
-def _split(row: Transcription, model: SpeechModel, decoding: Decoding) -> None:
-    splitter = Splitter(max_chunk_seconds=model.chunk_seconds)
+def _split(
+    row: Transcription,
+    model: SpeechModel,
+    decoding: Decoding,
+    blocks: Iterator[npt.NDArray[np.int16]],
+    file: WorkFileWriter,
+) -> None:
+    """Enter the chunks of what is in the file already and of the blocks still to come."""
+    splitter = Splitter(max_chunk_seconds=model.split_seconds)
     writer = _ChunkWriter(row, model.name)
-    with WorkFileWriter(work_file(row.pk)) as file:
-        for block in decoding:
-            # The samples first: a chunk's row promises that its audio can be read.
-            file.append(block)
-            writer.add(splitter.feed(block), file.sample_count)
-        report = decoding.report
-        with transaction.atomic():
-            writer.add(splitter.finish(), file.sample_count)
-            ended = row.finish(
-                step=Step.RECOGNISE,
-                attempts=0,
-                duration_seconds=report.duration_seconds,
-                speech_seconds=_chunk_seconds(row),
-                warnings=list(report.warnings),
-                last_error="",
-            )
-            if not ended:
-                raise LeaseLost
-            if advance(row.pk):
-                # Silence, or everything was recognised while the end was being decoded.
-                bell.wake(bell.CHORES)
+    held = file.sample_count
+    for start in range(0, held, READ_BACK_SAMPLES):
+        end = min(held, start + READ_BACK_SAMPLES)
+        writer.add(splitter.feed(read_samples(file.path, start, end)), end)
+    for block in blocks:
+        # The samples first: a chunk's row promises that its audio can be read.
+        file.append(block)
+        writer.add(splitter.feed(block), file.sample_count)
+    report = decoding.report
+    with transaction.atomic():
+        writer.add(splitter.finish(), file.sample_count)
+        ended = row.finish(
+            step=Step.RECOGNISE,
+            attempts=0,
+            duration_seconds=report.duration_seconds,
+            speech_seconds=_chunk_seconds(row),
+            warnings=list(report.warnings),
+            last_error="",
+        )
+        if not ended:
+            raise LeaseLost
+        if advance(row.pk):
+            # Silence, or everything was recognised while the end was being decoded.
+            bell.wake(bell.CHORES)
 
 
 class _ChunkWriter:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +21,16 @@ from transcription.audio.workfile import WorkFileError, read_span
 from transcription.engines.base import SAMPLE_RATE_HZ, Clip, Result
 from transcription.models import Chunk, LeasedWork, SpeechModel, Transcription
 from transcription.models.leases import in_seconds, max_attempts, pause_seconds
+from transcription.services import bell
 from transcription.work.batching import WaitingChunk, choose_batch
-from transcription.work.engine_host import Ready
+from transcription.work.choosing import held_back
+from transcription.work.engine_host import EngineHost
+from transcription.work.engine_records import Ready
 from transcription.work.finish import finish_these
 from transcription.work.paths import work_file
 from transcription.work.progress import advance, forget_text_of_other_weights, give_up
 from transcription.work.runtime import Runtime, new_lease
+from transcription.work.waiting import look_after_models
 
 logger = logging.getLogger(__name__)
 State = LeasedWork.State
@@ -36,6 +40,8 @@ CHUNKS_OF_ONE_RECORDING = 32
 RECORDINGS_LOOKED_AT = 1_000
 #: A chunk whose text was cut off is halved down to this length before the cut is accepted.
 SHORTEST_SPLIT_SECONDS = 4.0
+#: Longest pause before the rows are looked at again while a model is being loaded.
+MODEL_POLL_SECONDS = 0.25
 #: Pause of a chunk whose audio is not there yet, since its recording is decoded again.
 MISSING_AUDIO_PAUSE_SECONDS = 1.0
 
@@ -45,25 +51,86 @@ def recognise_next(runtime: Runtime) -> bool:
     # Asked a hundred times a second while a recording is prepared, so the cheap question first.
     if not Chunk.objects.claimable().exists():
         return False
-    models = {model.name: model for model in SpeechModel.objects.all()}
+    engines = runtime.engines
+    models = look_after_models(runtime)
     waiting = waiting_chunks()
+    if any(one.model_name not in models for one in waiting):
+        waiting = _without_orphans(waiting, models)
+    begin_loading_what_waits(waiting, models, engines)
     while waiting:
+        # Those whose model is not in memory wait; those of other models need not.
+        servable = [one for one in waiting if engines.has(one.model_name)]
+        if not servable:
+            return _wait_for_a_model(waiting, engines)
         chosen = choose_batch(
-            waiting, budget_seconds=settings.BATCH_SECONDS, last_served=runtime.last_served
+            servable, budget_seconds=settings.BATCH_SECONDS, last_served=runtime.last_served
         )
-        name = chosen[0].model_name
-        ready = runtime.engines.ready(models[name]) if name in models else None
-        if ready is None:
-            # Its recordings wait; those of other models need not.
-            waiting = [one for one in waiting if one.model_name != name]
-            continue
-        chunks = Chunk.objects.claim([one.id for one in chosen], new_lease())
-        if chunks:
-            runtime.served({one.owner for one in chosen})
-            return recognise(chunks, ready, runtime)
+        with engines.use(chosen[0].model_name) as ready:
+            if ready is None:
+                continue  # it has just left the memory
+            chunks = Chunk.objects.claim([one.id for one in chosen], new_lease())
+            if chunks:
+                runtime.served({one.owner for one in chosen})
+                return recognise(chunks, ready, runtime)
         # All of them went to other workers in the meantime.
         waiting = waiting_chunks()
     return False
+
+
+def begin_loading_what_waits(
+    waiting: Sequence[WaitingChunk], models: Mapping[str, SpeechModel], engines: EngineHost
+) -> None:
+    """Begin to load a model whose chunks wait and whose turn it is to be in memory."""
+    waited: dict[str, float] = {}
+    for one in waiting:
+        seconds = engines.waited_since(one.model_name, one.waited_seconds)
+        waited[one.model_name] = max(seconds, waited.get(one.model_name, 0.0))
+    missing = [name for name in waited if name in models and not engines.has(name)]
+    if not missing:
+        return
+    held = held_back(
+        waited,
+        in_memory={name for name in waited if engines.has(name)},
+        needing_a_swap={name for name in missing if engines.needs_a_swap(models[name])},
+        since_last_load_seconds=engines.since_last_load_seconds,
+    )
+    for name in sorted(missing, key=lambda name: -waited[name]):
+        if name not in held and engines.begin(models[name], because="recordings wait for it"):
+            return
+
+
+def _without_orphans(
+    waiting: Sequence[WaitingChunk], models: Mapping[str, SpeechModel]
+) -> list[WaitingChunk]:
+    """Send recordings whose model was deleted back to be given another one; return the rest."""
+    orphans = {str(one.transcription) for one in waiting if one.model_name not in models}
+    for key in map(uuid.UUID, sorted(orphans)):
+        with transaction.atomic():
+            # Those that are still being split come to this when they have been.
+            if Transcription.objects.filter(pk=key, step=Transcription.Step.RECOGNISE).update(
+                step=Transcription.Step.PREPARE,
+                state=State.PENDING,
+                attempts=0,
+                not_before=Now(),
+            ):
+                logger.warning("The model of %s was deleted; it gets another one.", key)
+                Chunk.objects.filter(transcription=key).delete()
+                bell.wake(bell.CHORES)
+    return [one for one in waiting if str(one.transcription) not in orphans]
+
+
+def _wait_for_a_model(waiting: Sequence[WaitingChunk], engines: EngineHost) -> bool:
+    """Wait a moment for the models that the chunks need; False: none of them will come."""
+    load = engines.loading
+    if load is None:
+        # It may have ended just now.
+        return any(engines.has(one.model_name) for one in waiting)
+    # One model is loaded at a time: theirs may be the next.
+    failed = {name for name in engines.failed_names() if name != load.recipe.name}
+    if all(one.model_name in failed for one in waiting):
+        return False
+    engines.wait_for_change(MODEL_POLL_SECONDS)
+    return True
 
 
 def waiting_chunks() -> list[WaitingChunk]:
@@ -135,12 +202,19 @@ def recognise(chunks: Sequence[Chunk], ready: Ready, runtime: Runtime) -> bool:
         }
         begun = [row.pk for row in rows.values() if row.processed_seconds]
         likely = _likely_languages(begun) if begun else {}
+        halved = False
         batch: list[Chunk] = []
         clips: list[Clip] = []
         for chunk in chunks:
-            row = rows[chunk.transcription_id]
-            samples = _samples(chunk, row)
-            if samples is not None:
+            row = rows.get(chunk.transcription_id)
+            # None: deleted since the claim, and its chunks with it.
+            samples = _samples(chunk, row) if row else None
+            if samples is not None and chunk.duration_seconds > ready.engine.max_clip_seconds:
+                # Split for another engine, or for other options of this one.
+                with transaction.atomic():
+                    _halve(chunk, samples)
+                halved = True
+            elif row and samples is not None:
                 batch.append(chunk)
                 clips.append(
                     Clip(
@@ -148,10 +222,13 @@ def recognise(chunks: Sequence[Chunk], ready: Ready, runtime: Runtime) -> bool:
                         language=row.language_hint or None,
                         likely_language=likely.get(row.pk),
                         context=row.prompt,
+                        # What the model cannot give is not asked for: the text comes without, and
+                        # finishing says so.
+                        words=row.want_words and ready.engine.gives_words,
                     )
                 )
         if not batch:
-            return False
+            return halved
         started = time.monotonic()
         try:
             results = ready.engine.transcribe(clips)
@@ -237,7 +314,7 @@ def _store(
                 result.finish_reason == "length"
                 and chunk.duration_seconds >= 2 * SHORTEST_SPLIT_SECONDS
             ):
-                _halve(chunk, clip)
+                _halve(chunk, clip.samples)
                 continue
             if store_result(chunk, result, ready.loaded.digest):
                 key = chunk.transcription_id
@@ -250,7 +327,9 @@ def _store(
                 engine_seconds=F("engine_seconds") + spent[key],
                 model_name=ready.name,
             )
-            if rows[key].processed_seconds:
+            # One that stands in for what another worker may have loaded throws nothing of that
+            # away; what is mixed all the same is found at the end.
+            if rows[key].processed_seconds and ready.stands_in_for is None:
                 forget_text_of_other_weights(key, ready.loaded.digest)
             if advance(key):
                 complete.append(key)
@@ -290,12 +369,12 @@ def store_result(chunk: Chunk, result: Result, digest: str) -> bool:
     )
 
 
-def _halve(chunk: Chunk, clip: Clip) -> None:
-    """Cut a chunk whose text was cut off into two, to be recognised anew."""
-    middle = chunk.start_sample + quietest_sample(clip.samples)
+def _halve(chunk: Chunk, samples: np.ndarray) -> None:
+    """Cut a chunk whose text was cut off, or that is too long, into two, to be recognised anew."""
+    middle = chunk.start_sample + quietest_sample(samples)
     end = chunk.end_sample
     if chunk.finish(State.PENDING, end_sample=middle, attempts=0, not_before=Now()):
-        logger.info("A text was cut off; its chunk is halved at sample %d.", middle)
+        logger.info("A chunk of %s is halved at sample %d.", chunk.transcription_id, middle)
         Chunk.objects.create(
             transcription_id=chunk.transcription_id,
             start_sample=middle,

@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 
 from django.conf import settings
 
+from transcription.engines.devices import DeviceMemory, memory_of
 from transcription.models import Lease
-from transcription.work.devices import device_lock
+from transcription.work.couriers import Couriers
+from transcription.work.devices import device_lock, gpu_is_present
 from transcription.work.engine_host import EngineHost
 from transcription.work.keeping import LeaseKeeper
 from transcription.work.stopping import stop_requested
@@ -27,13 +29,26 @@ def _lock_device() -> None:
     device_lock(settings.DEVICE, run_dir=settings.RUN_DIR, give_up=stop_requested)
 
 
+def _memory_for_models() -> DeviceMemory | None:
+    """Return the memory of the device that this process loads models onto; None: unknown."""
+    device: str = settings.DEVICE
+    if device == "auto":
+        device = "cuda:0" if gpu_is_present() else "cpu"
+    return memory_of("cuda:0" if device == "cuda" else device)
+
+
 @dataclass
 class Runtime:
     """The state of this worker process; made at its first use, never inherited by a fork."""
 
     pid: int
     keeper: LeaseKeeper = field(default_factory=LeaseKeeper)
-    engines: EngineHost = field(default_factory=lambda: EngineHost(before_load=_lock_device))
+    couriers: Couriers = field(default_factory=Couriers)
+    engines: EngineHost = field(
+        default_factory=lambda: EngineHost(
+            before_load=_lock_device, device_memory=_memory_for_models
+        )
+    )
     #: Owner -> the number of the turn in which he was last served.
     last_served: dict[object, int] = field(default_factory=dict)
     turn: int = 0

@@ -15,16 +15,20 @@ from django.db import Error as DatabaseError
 from django.db import connection
 from django.db.models.functions import Now
 
-from transcription.models import Chunk, SpeechModel, Transcription, Worker
+from transcription.models import Chunk, Transcription, Worker
 from transcription.services import bell
 from transcription.work import upkeep
+from transcription.work.couriers import call_couriers
 from transcription.work.runtime import Runtime, runtime, this_cluster
+from transcription.work.waiting import look_after_models
 
 logger = logging.getLogger(__name__)
 Step = Transcription.Step
 
 #: Rows that could be claimed wait while the worker is idle for so many ticks: no bell reaches it.
 WEDGED_AFTER_TICKS = 6
+#: A model that has been loading for longer will not come.
+LOAD_LIMIT_SECONDS = 1_800.0
 
 
 def start(queue: str) -> None:
@@ -47,33 +51,61 @@ def on_worker_spawn(**_kwargs: Any) -> None:
 def _tick_for_ever(queue: str) -> None:
     bell.wake(queue)  # what waited before this worker was there
     waiting_ticks = 0
+    next_tick = time.monotonic()
     while True:
+        here = runtime()
         try:
-            waiting_ticks = tick(queue, runtime(), waiting_ticks)
+            if time.monotonic() >= next_tick:
+                next_tick = time.monotonic() + settings.TICK_SECONDS
+                waiting_ticks = tick(queue, here, waiting_ticks)
+            else:
+                # A model came or went: whoever asked for it waits to see it, and so do its rows.
+                look_around(queue, here)
         except DatabaseError as error:
             logger.warning("No heartbeat, since the database fails: %s", error)
         except Exception:
             logger.exception("A tick failed.")
         finally:
             connection.close()
-        time.sleep(settings.TICK_SECONDS)
+        here.engines.changed.wait(max(0.0, next_tick - time.monotonic()))
 
 
 def tick(queue: str, here: Runtime, waiting_ticks: int) -> int:
     """Do what is due at every tick; return for how many ticks rows waited for an idle worker."""
-    heartbeat(here)
     upkeep.release_leases()
     if queue == bell.CHORES:
         upkeep.finish_what_stands_still()
         upkeep.forget_dead_workers()
-    if not work_waits(queue, here):
+        # Here and not by the bell: the worker may be decoding for minutes, and a message whose
+        # next try is due needs no more than a thread.
+        call_couriers(here)
+    waits = look_around(queue, here)
+    load = here.engines.loading
+    if load is not None and time.monotonic() - load.since > LOAD_LIMIT_SECONDS:
+        end_this_cluster(f"{load.recipe.name} has been loading for too long")
+    if not waits:
         return 0
-    bell.wake(queue)
+    if load is not None:
+        # What waits may be waiting for that.
+        return 0
     if here.idle_seconds < settings.TICK_SECONDS:
         return 0
     if waiting_ticks + 1 > WEDGED_AFTER_TICKS:
-        end_this_cluster()
+        end_this_cluster("work waits but no bell reaches this worker")
     return waiting_ticks + 1
+
+
+def look_around(queue: str, here: Runtime) -> bool:
+    """Follow the rows of the models, report, and ring if work waits; return whether it does."""
+    # Before the rows are read, so that what changes meanwhile is looked at again.
+    here.engines.changed.clear()
+    if queue == bell.ENGINE:
+        look_after_models(here)
+    heartbeat(here)
+    if not work_waits(queue, here):
+        return False
+    bell.wake(queue)
+    return True
 
 
 def heartbeat(here: Runtime) -> None:
@@ -85,8 +117,7 @@ def heartbeat(here: Runtime) -> None:
         defaults={
             "heartbeat_at": Now(),
             "busy_with": here.keeper.held_rows,
-            "loaded": [ready.as_row() for ready in here.engines.loaded()],
-            "error": here.engines.errors(),
+            **here.engines.report(),
         },
     )
 
@@ -97,21 +128,17 @@ def work_waits(queue: str, here: Runtime) -> bool:
         return (
             Transcription.objects.claimable().filter(step__in=[Step.PREPARE, Step.FINISH]).exists()
         )
-    generations = dict(SpeechModel.objects.values_list("name", "generation"))
-    stale = any(
-        generations.get(ready.name, ready.generation) != ready.generation
-        for ready in here.engines.loaded()
-    )
     failed = here.engines.failed_names()
-    return stale or Chunk.objects.claimable().exclude(model_name__in=failed).exists()
+    return Chunk.objects.claimable().exclude(model_name__in=failed).exists()
 
 
-def end_this_cluster() -> None:
+def end_this_cluster(why: str) -> None:
     """Kill every process of this cluster; the launcher starts it anew.
 
-    Rows wait and the bell rings, but no task reaches the worker: django-q's queue is stuck, as
-    it is when a worker was killed while it held the queue's lock.
+    Either rows wait and the bell rings, but no task reaches the worker: django-q's queue is
+    stuck, as it is when a worker was killed while it held the queue's lock. Or native code that
+    loads a model hangs, which nothing else could end.
     """
-    logger.critical("Work waits but no bell reaches this worker: ending its cluster.")
+    logger.critical("Ending this cluster: %s.", why)
     logging.shutdown()
     os.killpg(os.getpgrp(), signal.SIGKILL)

@@ -12,9 +12,9 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
-from transcription.models import Chunk, LeasedWork, Transcription, Worker
+from transcription.models import Chunk, Delivery, LeasedWork, Transcription, Worker
 from transcription.models.leases import in_seconds
-from transcription.services import bell
+from transcription.services import bell, outbox
 from transcription.services.errors import ERRORS
 from transcription.work.progress import advance, give_up
 
@@ -33,13 +33,15 @@ def release_leases(holder: str | None = None) -> int:
     launcher saw it die. Work whose last attempt this was is given up.
     """
     released = 0
-    for table in (Chunk, Transcription):
+    for table in (Chunk, Transcription, Delivery):
         released += table.objects.expire(holder=holder)
     for chunk in Chunk.objects.exhausted(holder=holder):
         give_up(chunk, "worker_crashed")
         released += 1
     for row in Transcription.objects.exhausted(holder=holder):
         released += _give_up_recording(row)
+    for message in Delivery.objects.exhausted(holder=holder):
+        released += message.finish(State.FAILED, error_code="worker_crashed")
     if released:
         logger.warning("%d pieces of work were interrupted and can be claimed again.", released)
         bell.wake(bell.CHORES)
@@ -67,6 +69,7 @@ def _give_up_recording(row: Transcription) -> int:
             Chunk.objects.filter(transcription=row.pk, state=State.PENDING).update(
                 state=State.CANCELLED
             )
+            outbox.announce(row)
     logger.error("%s ended its worker %d times and is given up.", row.pk, row.attempts)
     return int(failed)
 
@@ -90,6 +93,23 @@ def finish_what_stands_still() -> int:
 def forget_dead_workers() -> None:
     """Remove the rows of workers that have not reported for long."""
     Worker.objects.filter(heartbeat_at__lt=in_seconds(-FORGOTTEN_WORKER.total_seconds())).delete()
+
+
+def forget_old_messages() -> int:
+    """Remove messages that were over long ago; return how many."""
+    removed = 0
+    while True:
+        # In portions: nobody else could write for as long as one large DELETE takes.
+        old = Delivery.objects.filter(
+            state__in=[State.DONE, State.FAILED, State.CANCELLED],
+            created_at__lt=in_seconds(-settings.WEBHOOK_KEPT_DAYS * 86_400),
+        ).order_by("created_at")[:1_000]
+        count, _tables = Delivery.objects.filter(
+            pk__in=list(old.values_list("pk", flat=True))
+        ).delete()
+        removed += count
+        if not count:
+            return removed
 
 
 def clear_left_files() -> int:

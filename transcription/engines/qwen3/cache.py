@@ -6,7 +6,8 @@ the 0.6B model that is a gigabyte a token, more than the weights themselves.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 
 import torch
 from transformers.cache_utils import Cache, DynamicLayer
@@ -52,10 +53,60 @@ class GrowingLayer(DynamicLayer):
         # The copies have no room to spare; the next token makes some.
         self._key_room = self._value_room = None
 
+    @classmethod
+    def joined(
+        cls, parts: Sequence[tuple[Sequence[int], GrowingLayer]], *, tokens: int
+    ) -> GrowingLayer:
+        """One layer of the rows of several; see ``joined_rows``."""
+        layer = cls()
+        clips = sum(len(rows) for rows, _ in parts)
+        for rows, part in parts:
+            assert part.keys is not None
+            assert part.values is not None
+            if layer._key_room is None or layer._value_room is None:
+                layer.lazy_initialization(part.keys, part.values)
+                heads, width = part.keys.shape[1], part.keys.shape[-1]
+                shape = (clips, heads, tokens + _STRIDE_TOKENS, width)
+                layer._key_room = part.keys.new_empty(shape)
+                layer._value_room = part.values.new_empty(shape)
+            places = torch.tensor(rows, device=part.keys.device)
+            before = tokens - part.keys.shape[-2]
+            # What padding holds is multiplied by 0, and so must be a number.
+            layer._key_room[places, :, :before] = 0
+            layer._value_room[places, :, :before] = 0
+            layer._key_room[places, :, before:tokens] = part.keys
+            layer._value_room[places, :, before:tokens] = part.values
+        assert layer._key_room is not None
+        assert layer._value_room is not None
+        layer.keys = layer._key_room[:, :, :tokens]
+        layer.values = layer._value_room[:, :, :tokens]
+        return layer
+
 
 def growing_cache(layers: int) -> Cache:
     """An empty cache for a model of so many layers."""
     return Cache(layers=[GrowingLayer() for _ in range(layers)])
+
+
+def joined_rows(parts: Sequence[tuple[Sequence[int], Cache]], *, tokens: int) -> Cache:
+    """The cache of a batch, padded on the left to so many tokens, out of those of its parts.
+
+    Each part comes with the places of its clips in the batch. The parts are used up: beside the
+    new cache, at most one layer of them is kept.
+    """
+    if len(parts) == 1:
+        return parts[0][1]
+    layers: list[Any] = []
+    for number in range(len(parts[0][1].layers)):
+        layers.append(
+            GrowingLayer.joined(
+                [(rows, cast(GrowingLayer, cache.layers[number])) for rows, cache in parts],
+                tokens=tokens,
+            )
+        )
+        for _, cache in parts:
+            cache.layers[number] = GrowingLayer()
+    return Cache(layers=layers)
 
 
 def keep_rows(cache: Cache, rows: torch.Tensor, *, drop_tokens: int) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,11 @@ from transcription.engines.base import EngineError, WeightsError
 from transcription.engines.qwen3.decisions import TEXT_MARKER, is_out_of_memory
 from transcription.engines.qwen3.files import HOW_TO_GET
 from transcription.engines.qwen3.int8 import memory_bytes, to_int8
+
+#: While the library builds a model it changes torch's default number format, which belongs to the
+#: whole process. Held meanwhile, and by every batch: a service loads new weights while the old
+#: ones serve, and numbers of another precision could come into their batch.
+DEFAULT_DTYPE_LOCK = threading.RLock()
 
 #: Before it, the language hint went into the wrong turn of the conversation.
 OLDEST_TRANSFORMERS = (5, 15)
@@ -37,6 +44,20 @@ class Checkpoint:
     memory_bytes: int
 
 
+@cache
+def built_between_batches(kind: Any) -> Any:
+    """The library's class ``kind``; what it changes for the whole process, between batches."""
+
+    class Built(kind):
+        @classmethod
+        def get_init_context(cls, *args: Any, **kwargs: Any) -> list[Any]:
+            return [DEFAULT_DTYPE_LOCK, *super().get_init_context(*args, **kwargs)]
+
+    # The library knows its classes by their names.
+    Built.__name__ = kind.__name__
+    return Built
+
+
 def load_checkpoint(folder: Path, *, device: str, dtype: str, attention: str) -> Checkpoint:
     """Read the model and the processor; ``device`` and ``dtype`` are decided already.
 
@@ -44,15 +65,21 @@ def load_checkpoint(folder: Path, *, device: str, dtype: str, attention: str) ->
     ``EngineError`` for a library that is missing or too old.
     """
     check_libraries(transformers.__version__, attention=attention, device=device)
-    with _quiet_library():
-        processor = _read_processor(folder)
-        model = _read_model(folder, device=device, dtype=dtype, attention=attention)
+    with quiet_library():
+        processor = read_processor(folder)
+        model = read_model(
+            folder,
+            Qwen3ASRForConditionalGeneration,
+            device=device,
+            dtype=dtype,
+            attention=attention,
+        )
     tokens = _special_tokens(folder, model, processor)
     return Checkpoint(model=model, processor=processor, memory_bytes=memory_bytes(model), **tokens)
 
 
 @contextmanager
-def _quiet_library() -> Iterator[None]:
+def quiet_library() -> Iterator[None]:
     """No progress bars and tables in a service's log: what they tell, our errors say in words."""
     before = transformers.utils.logging.get_verbosity()
     bars = transformers.utils.logging.is_progress_bar_enabled()
@@ -84,21 +111,34 @@ def check_libraries(transformers_version: str, *, attention: str, device: str) -
             )
 
 
-def _read_processor(folder: Path) -> Any:
+def read_processor(folder: Path, *, how_to_get: str = HOW_TO_GET) -> Any:
+    """The processor in a folder. Raises ``WeightsError`` if it cannot be read."""
     try:
         return Qwen3ASRProcessor.from_pretrained(folder, local_files_only=True)
     except Exception as error:  # the library raises a dozen kinds for a damaged file
         raise WeightsError(
-            f"The tokenizer or the processor in {folder} cannot be read: {error} {HOW_TO_GET}"
+            f"The tokenizer or the processor in {folder} cannot be read: {error} {how_to_get}"
         ) from error
 
 
-def _read_model(folder: Path, *, device: str, dtype: str, attention: str) -> Any:
+def read_model(
+    folder: Path,
+    kind: Any,
+    *,
+    device: str,
+    dtype: str,
+    attention: str,
+    how_to_get: str = HOW_TO_GET,
+) -> Any:
+    """The model in a folder, of the class ``kind``, ready to compute.
+
+    Raises ``WeightsError`` for weights that do not fit it to the last key.
+    """
     # int8 is made from what is stored, one layer at a time.
     load_dtype = "auto" if dtype == "int8" else getattr(torch, dtype)
     loaded: Any
     try:
-        loaded = Qwen3ASRForConditionalGeneration.from_pretrained(
+        loaded = built_between_batches(kind).from_pretrained(
             folder,
             dtype=load_dtype,
             attn_implementation=attention,
@@ -113,14 +153,14 @@ def _read_model(folder: Path, *, device: str, dtype: str, attention: str) -> Any
         if is_out_of_memory(error):
             raise
         raise WeightsError(
-            f"The weights in {folder} cannot be loaded: {error} {HOW_TO_GET}"
+            f"The weights in {folder} cannot be loaded: {error} {how_to_get}"
         ) from error
     model, report = loaded
     complaint = misfits(report)
     if complaint:
         raise WeightsError(
             f"The weights in {folder} do not fit the architecture of Qwen3-ASR: {complaint}. "
-            f"What is missing would be random, and so would the text. {HOW_TO_GET}"
+            f"What is missing would be random, and so would what it says. {how_to_get}"
         )
     model.eval().requires_grad_(False)
     if dtype == "int8":

@@ -101,6 +101,20 @@ def plan_batches(
     return batches
 
 
+def prefill_groups(lengths_tokens: Sequence[int], *, together: bool) -> list[list[int]]:
+    """Indices of prompts in the groups in which the model reads them.
+
+    ``together``: all at once, the shorter ones padded, as a GPU wants it, which waits for its
+    orders more than for its sums. Otherwise without any padding: a CPU would compute all of it.
+    """
+    if together:
+        return [list(range(len(lengths_tokens)))]
+    groups: dict[int, list[int]] = {}
+    for index, length in enumerate(lengths_tokens):
+        groups.setdefault(length, []).append(index)
+    return list(groups.values())
+
+
 def halve(batch: Sequence[int]) -> list[list[int]]:
     """The batch as two, in order; raises ``ValueError`` for a batch of one."""
     if len(batch) < 2:

@@ -8,6 +8,7 @@ and with random weights, and a half-copied file fails with a message about a hea
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -223,6 +224,24 @@ def check_safetensors(path: Path, *, how_to_get: str = HOW_TO_GET) -> frozenset[
             f"damaged or only partly copied. {how_to_get}"
         )
     return frozenset(ends)
+
+
+def weights_bytes(folder: Path, dtype: str) -> int:
+    """Bytes of memory that loading the weights as ``dtype`` takes; the folder is whole.
+
+    "auto" and "int8" are made from what is stored, so they count as that.
+    """
+    value_bytes = {"float32": 4, "float16": 2, "bfloat16": 2}.get(dtype)
+    total = 0
+    for name in weight_files(folder):
+        if value_bytes is None:
+            total += (folder / name).stat().st_size
+            continue
+        with (folder / name).open("rb") as file:
+            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        shapes = [tensor["shape"] for key, tensor in header.items() if key[:2] != "__"]
+        total += value_bytes * sum(math.prod(shape) for shape in shapes)
+    return total
 
 
 def read_json(path: Path, *, how_to_get: str = HOW_TO_GET) -> dict[str, Any]:

@@ -14,11 +14,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
+from transformers.cache_utils import Cache
 
 from transcription.engines.base import Clip, FinishReason
-from transcription.engines.qwen3.cache import growing_cache, keep_rows
-from transcription.engines.qwen3.checkpoint import Checkpoint
-from transcription.engines.qwen3.decisions import loop_penalties, loop_unit
+from transcription.engines.qwen3.cache import growing_cache, joined_rows, keep_rows
+from transcription.engines.qwen3.checkpoint import DEFAULT_DTYPE_LOCK, Checkpoint
+from transcription.engines.qwen3.decisions import loop_penalties, loop_unit, prefill_groups
 
 logger = logging.getLogger(__name__)
 
@@ -79,11 +80,16 @@ class Recognizer:
 
         Raises what torch raises when memory runs out.
         """
-        prompts = [self._embedded_prompt(request) for request in requests]
-        writing = _Writing(self.checkpoint, prompts, requests)
-        while writing.rows:
-            writing.step()
-        return writing.answers
+        with DEFAULT_DTYPE_LOCK:
+            prompts = [self._embedded_prompt(request) for request in requests]
+            writing = self.begin(prompts, requests)
+            while writing.rows:
+                writing.step()
+            return writing.answers
+
+    def begin(self, prompts: Sequence[torch.Tensor], requests: Sequence[Request]) -> Writing:
+        """Read the prompts; the rows are ready for their first token."""
+        return Writing(self.checkpoint, prompts, requests)
 
     def text_of(self, tokens: Sequence[int]) -> str:
         """The text of an answer's tokens, the marker between language and text included."""
@@ -126,8 +132,12 @@ class Recognizer:
         return str(kept).rstrip("\ufffd")
 
 
-class _Writing:
-    """The rows of a batch while their texts are written."""
+class Writing:
+    """The rows of a batch while their texts are written.
+
+    Where lengths differ, a CPU reads each prompt by itself and joins what it remembers of them,
+    so that nothing is computed for padding; a GPU reads them all at once.
+    """
 
     def __init__(
         self, checkpoint: Checkpoint, prompts: Sequence[torch.Tensor], requests: Sequence[Request]
@@ -139,29 +149,45 @@ class _Writing:
         #: Indices of the requests that are still being written, in the order of the tensors.
         self.rows = list(range(len(requests)))
 
-        longest = max(len(prompt) for prompt in prompts)
-        shape = (len(prompts), longest, prompts[0].shape[-1])
-        #: What goes into the model next: float, shape (rows, tokens, width), padded on the left.
-        self.inputs = prompts[0].new_zeros(shape)
-        #: 1 for what may be looked at: int64, shape (rows, tokens so far).
-        self.mask = torch.zeros(shape[:2], dtype=torch.long, device=self.inputs.device)
-        for row, prompt in enumerate(prompts):
-            self.inputs[row, longest - len(prompt) :] = prompt
-            self.mask[row, longest - len(prompt) :] = 1
-        self.padding = [longest - len(prompt) for prompt in prompts]
-        self.cache = growing_cache(checkpoint.model.config.text_config.num_hidden_layers)
+        lengths = [len(prompt) for prompt in prompts]
+        longest = max(lengths)
+        self.padding = [longest - length for length in lengths]
+        #: 1 for what may be looked at: int64, shape (rows, tokens so far), padded on the left.
+        self.mask = torch.ones((len(prompts), longest), dtype=torch.long, device=prompts[0].device)
+        for row, padding in enumerate(self.padding):
+            self.mask[row, :padding] = 0
+        #: What the last token of every row came to: float, shape (rows, width).
+        self.hidden = prompts[0].new_empty((len(prompts), prompts[0].shape[-1]))
+        groups = prefill_groups(lengths, together=prompts[0].is_cuda)
+        self.cache = joined_rows(
+            [(group, self._read(group, prompts)) for group in groups], tokens=longest
+        )
+
+    def _read(self, group: Sequence[int], prompts: Sequence[torch.Tensor]) -> Cache:
+        """Put the prompts of some rows through the model; their keys and values."""
+        longest = max(len(prompts[row]) for row in group)
+        inputs = prompts[0].new_zeros((len(group), longest, prompts[0].shape[-1]))
+        for place, row in enumerate(group):
+            inputs[place, longest - len(prompts[row]) :] = prompts[row]
+        cache = growing_cache(self.checkpoint.model.config.text_config.num_hidden_layers)
+        mask = self.mask[list(group), -longest:]
+        self.hidden[list(group)] = self._forward(inputs, mask, cache)
+        return cache
+
+    def _forward(self, inputs: torch.Tensor, mask: torch.Tensor, cache: Cache) -> torch.Tensor:
+        """The last hidden states, shape (rows, width), after inputs (rows, new tokens, width)."""
+        hidden: torch.Tensor = self.language_model(
+            inputs_embeds=inputs,
+            attention_mask=mask,
+            position_ids=(mask.cumsum(-1) - 1).clamp_min(0)[:, -inputs.shape[1] :],
+            past_key_values=cache,
+            use_cache=True,
+        ).last_hidden_state[:, -1]
+        return hidden
 
     def step(self) -> None:
         """Write one token more in every row, and leave the rows that are done."""
-        positions = (self.mask.cumsum(-1) - 1).clamp_min(0)[:, -self.inputs.shape[1] :]
-        hidden = self.language_model(
-            inputs_embeds=self.inputs,
-            attention_mask=self.mask,
-            position_ids=positions,
-            past_key_values=self.cache,
-            use_cache=True,
-        ).last_hidden_state[:, -1]
-        logits = self.checkpoint.model.lm_head(hidden).float()
+        logits = self.checkpoint.model.lm_head(self.hidden).float()
         logprobs = logits.log_softmax(-1)
         self._penalise_loops(logits)
         chosen = logits.argmax(-1)
@@ -172,13 +198,14 @@ class _Writing:
             for place, (row, token, logprob) in enumerate(
                 zip(self.rows, chosen.tolist(), chosen_logprobs.tolist(), strict=True)
             )
-            if not self._write(row, token, logprob)
+            if not self.write(row, token, logprob)
         ]
         if len(kept) < len(self.rows):
             chosen = self._leave(kept, chosen)
         if self.rows:
-            self.inputs = self.checkpoint.model.get_input_embeddings()(chosen.unsqueeze(-1))
+            inputs = self.checkpoint.model.get_input_embeddings()(chosen.unsqueeze(-1))
             self.mask = torch.cat([self.mask, self.mask.new_ones(len(self.rows), 1)], dim=-1)
+            self.hidden = self._forward(inputs, self.mask, self.cache)
 
     def _penalise_loops(self, logits: torch.Tensor) -> None:
         """Take from the logits, in place, what going on with a loop costs."""
@@ -189,7 +216,7 @@ class _Writing:
                 for token, amount in found.items():
                     logits[place, token] -= amount
 
-    def _write(self, row: int, token: int, logprob: float) -> bool:
+    def write(self, row: int, token: int, logprob: float) -> bool:
         """Add the token to the answer; whether the answer is done."""
         answer, request = self.answers[row], self.requests[row]
         answer.logprob += logprob

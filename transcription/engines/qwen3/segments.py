@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 import numpy as np
@@ -25,13 +26,15 @@ _WINDOW_SECONDS = 0.05
 _AUDIBLE_DB = 35.0
 
 
+def sentence_ends(text: str) -> list[int]:
+    """Places in the text right after each sentence's last mark, in order."""
+    return [match.end() for match in _SENTENCE_END.finditer(text)]
+
+
 def sentences_of(text: str) -> list[str]:
     """The sentences of a text, stripped, in order; together they are the whole text."""
-    sentences, start = [], 0
-    for match in _SENTENCE_END.finditer(text):
-        sentences.append(text[start : match.end()].strip())
-        start = match.end()
-    sentences.append(text[start:].strip())
+    bounds = [0, *sentence_ends(text), len(text)]
+    sentences = [text[a:b].strip() for a, b in itertools.pairwise(bounds)]
     return [sentence for sentence in sentences if sentence]
 
 

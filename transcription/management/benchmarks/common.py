@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import wave
 from collections.abc import Iterator, Mapping, Sequence
@@ -39,6 +42,12 @@ class Figure:
         return f"  {self.name:<58} {self.value:>10.3f} {self.unit}{promise}{said}"
 
 
+#: What is measured is the work, not how often one may ask for it.
+UNLIMITED = {
+    f"ASR_RATE_{name}": "1000000/m" for name in ("USER", "API_USER", "API_TOKEN", "API_UPLOADS")
+}
+
+
 def at_most(name: str, value: float, unit: str, limit: float) -> Figure:
     """Return a figure that must not be above its limit."""
     return Figure(
@@ -69,6 +78,18 @@ class Measured:
     client: Client
     service: RunningService
     data_dir: Path
+    #: What the service was given, beside the environment of this process.
+    environment: Mapping[str, str]
+
+    def loaded_models(self) -> list[dict[str, Any]]:
+        """What the engine workers have in memory, as they report it (``Worker.loaded``)."""
+        script = (
+            "import json\n"
+            "from transcription.models import Worker\n"
+            "print(json.dumps([one for worker in Worker.objects.all() for one in worker.loaded]))\n"
+        )
+        loaded: list[dict[str, Any]] = json.loads(_run_in_settings(script, [], self.environment))
+        return loaded
 
 
 @contextmanager
@@ -86,7 +107,7 @@ def measured_service(
             log_path=data_dir / "service.log",
             environment={
                 **given,
-                "ASR_RATE_USER": "100000/m",
+                **UNLIMITED,
                 "ASR_WEIGHTS_DIR": str(settings.WEIGHTS_DIR),
             },
         )
@@ -95,15 +116,12 @@ def measured_service(
                 client=Client(service.url, token, timeout_seconds=3600.0),
                 service=service,
                 data_dir=data_dir,
+                environment=given,
             )
 
 
 def _set_up(engine: str, model_options: Mapping[str, Any], environment: Mapping[str, str]) -> str:
     """Make database, model and token in a process of their own settings; return the token."""
-    import json
-    import subprocess
-    import sys
-
     script = (
         "import json, sys\n"
         "from django.contrib.auth.models import User\n"
@@ -116,15 +134,19 @@ def _set_up(engine: str, model_options: Mapping[str, Any], environment: Mapping[
         "user = User.objects.create(username='benchmark')\n"
         "print(tokens.create(user, name='benchmark')[1])\n"
     )
+    return _run_in_settings(script, [engine, json.dumps(dict(model_options))], environment)
+
+
+def _run_in_settings(script: str, arguments: Sequence[str], environment: Mapping[str, str]) -> str:
+    """Run a script of Django with these settings; return the last line that it prints."""
     done = subprocess.run(
-        [sys.executable, "-c", "import django; django.setup()\n" + script, engine,
-         json.dumps(dict(model_options))],
+        [sys.executable, "-c", "import django; django.setup()\n" + script, *arguments],
         env={**os.environ, "DJANGO_SETTINGS_MODULE": "asr_project.settings", **environment},
         cwd=settings.BASE_DIR,
         check=True,
         capture_output=True,
         text=True,
-    )  # fmt: skip
+    )
     return done.stdout.strip().splitlines()[-1]
 
 

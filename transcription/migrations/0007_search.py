@@ -97,7 +97,7 @@ def remove_index(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("transcription", "0003_model_names"),
+        ("transcription", "0006_identity_and_limits"),
     ]
 
     operations = [

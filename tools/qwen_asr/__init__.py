@@ -1,0 +1,1 @@
+"""The package ``qwen-asr``, to measure ourselves against."""

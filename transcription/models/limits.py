@@ -1,0 +1,66 @@
+"""How much each user may have, and which requests were taken already."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+from transcription.models.transcription import Transcription
+
+
+class UserLimits(models.Model):
+    """Quotas of one user that differ from those of the settings; made in the admin.
+
+    An empty field: as the setting says. 0: no limit.
+    """
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="limits"
+    )
+    unfinished_jobs = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Recordings that wait or are being worked on."
+    )
+    stored_mb = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Stored recordings together, in MiB."
+    )
+    audio_minutes_per_day = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Minutes of recordings that are sent in on one day."
+    )
+
+    class Meta:
+        verbose_name_plural = "user limits"
+
+    def __str__(self) -> str:
+        return str(self.user)
+
+
+class DayUsage(models.Model):
+    """What a user sent in on one day and has deleted since: it counts all the same."""
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    day = models.DateField()
+    """In the time zone of the settings."""
+    deleted_seconds = models.FloatField(default=0.0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["owner", "day"], name="day_usage_once")]
+
+    def __str__(self) -> str:
+        return f"{self.day}: {self.deleted_seconds:g} s"
+
+
+class IdempotencyKey(models.Model):
+    """An Idempotency-Key that a request was accepted under; written in that very transaction."""
+
+    digest = models.CharField(max_length=64, unique=True)
+    """Of the caller and the key together: whoever reads the table learns neither."""
+    request_digest = models.CharField(max_length=64)
+    """Of the recording and of everything that was asked of it."""
+    transcription = models.ForeignKey(
+        Transcription, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    """Null once it was deleted: a repeated request does not bring it back."""
+    created_at = models.DateTimeField(auto_now_add=True, db_index=True)
+
+    def __str__(self) -> str:
+        return self.digest[:12]

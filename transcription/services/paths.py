@@ -1,0 +1,13 @@
+"""Where the files of a recording in progress lie."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+from django.conf import settings
+
+
+def work_file(transcription_id: uuid.UUID) -> Path:
+    """Return the place of the decoded audio of a recording in progress."""
+    return Path(settings.WORK_DIR, f"{transcription_id}.pcm")

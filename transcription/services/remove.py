@@ -1,0 +1,48 @@
+"""Deletes a transcription: its row, its files, and the work on it. Nothing comes back."""
+
+from __future__ import annotations
+
+import logging
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from transcription.models import Chunk, LeasedWork, Transcription
+from transcription.services import quotas
+from transcription.services.paths import work_file
+
+logger = logging.getLogger(__name__)
+State, Status, Step = LeasedWork.State, Transcription.Status, Transcription.Step
+
+
+def remove(row: Transcription) -> None:
+    """Delete the recording with all that was made of it, for good.
+
+    In this order: the work is ended, the files go, the row goes. Whatever breaks in between
+    leaves a row that says what is still there and can be deleted again, never a file that
+    nothing speaks of. A worker that holds a lease at this moment finds it gone at its next word
+    to the database, writes nothing more, and removes the file that it was writing to.
+    """
+    _end_work(row)
+    if row.audio.name:
+        row.audio.storage.delete(row.audio.name)
+    work_file(row.pk).unlink(missing_ok=True)
+    with transaction.atomic():
+        # Locked first: what refers to the row cannot be added between finding and deleting it.
+        for locked in Transcription.objects.select_for_update(of=("self",)).filter(pk=row.pk):
+            quotas.note_deleted(locked)
+            locked.delete()
+    # A worker that ended in between still saw the row, and left the file that it had begun.
+    work_file(row.pk).unlink(missing_ok=True)
+    logger.info("Deleted %s.", row.pk)
+
+
+def _end_work(row: Transcription) -> None:
+    ended = {"lease_token": None, "lease_until": None, "leased_by": "", "state": State.CANCELLED}
+    with transaction.atomic():
+        Transcription.objects.filter(pk=row.pk).exclude(step=Step.OVER).update(
+            **ended, status=Status.CANCELLED, step=Step.OVER, completed_at=Now()
+        )
+        Chunk.objects.filter(transcription=row.pk, state__in=[State.PENDING, State.LEASED]).update(
+            **ended
+        )

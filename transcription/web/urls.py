@@ -1,0 +1,27 @@
+"""Addresses of the pages for people."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from transcription.web import accounts
+from transcription.web.counting import limited_login
+
+urlpatterns = [
+    path("accounts/login/", limited_login(accounts.LogIn.as_view()), name="login"),
+    path("accounts/logout/", accounts.LogOut.as_view(), name="logout"),
+    path(
+        "accounts/password-reset/",
+        limited_login(accounts.AskForReset.as_view()),
+        name="password-reset",
+    ),
+    path("accounts/password-reset/sent/", accounts.ResetSent.as_view(), name="password-reset-sent"),
+    path("accounts/password-reset/done/", accounts.ResetDone.as_view(), name="password-reset-done"),
+    path(
+        "accounts/password-reset/<uidb64>/<token>/",
+        accounts.ChooseNewPassword.as_view(),
+        name="password-reset-confirm",
+    ),
+    path("account/tokens/", limited_login(accounts.account_tokens), name="account-tokens"),
+    path("account/tokens/<int:token_id>/revoke/", accounts.revoke_token, name="revoke-token"),
+]
