@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,6 +38,8 @@ def bare_library(
     the library's default, voice detection and language detection included. The model and the
     voice detection are loaded and warmed up before the clock starts.
     """
+    # It tells of every file at a level that others take for news.
+    logging.getLogger("faster_whisper").setLevel(logging.WARNING)
     model = WhisperModel(
         str(weights_dir),
         device="cpu",
