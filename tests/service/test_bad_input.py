@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from django.conf import settings
@@ -63,4 +65,9 @@ def test_silence_is_an_answer_not_an_error(fake_service: Measured) -> None:
 
 def test_nothing_is_left_of_a_request_that_was_refused(fake_service: Measured) -> None:
     fake_service.client.transcribe("empty.wav", b"")
-    assert list((fake_service.data_dir / "incoming").iterdir()) == []
+    incoming = fake_service.data_dir / "incoming"
+    # It goes when the request is closed, which the caller does not wait for.
+    deadline = time.monotonic() + SECONDS
+    while list(incoming.iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert list(incoming.iterdir()) == []
