@@ -14,12 +14,8 @@ from tests.torture.databases import NotInstalledError, postgresql
 BASE_DIR = Path(__file__).resolve().parent.parent
 #: What talks to the database in ways that differ between the two: locks, clocks, constraints.
 SUITES = (
-    *("tests/models", "tests/services", "tests/work", "tests/api/test_lists.py"),
-    *(
-        "tests/api/test_idempotency.py",
-        "tests/api/test_search.py",
-        "tests/api/test_transcriptions.py",
-    ),
+    *("tests/models", "tests/services", "tests/work"),
+    *(f"tests/api/test_{name}.py" for name in ("idempotency", "lists", "search", "transcriptions")),
 )
 
 
