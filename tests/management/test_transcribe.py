@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -279,6 +280,8 @@ def manage(data_dir: Path, *words: object) -> subprocess.Popen[str]:
         text=True,
         # Ctrl-C reaches every process of the terminal's foreground group.
         start_new_session=True,
+        # What is started in the background inherits that Ctrl-C means nothing.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
 
 
