@@ -129,6 +129,7 @@ STATUSES = {
     LeasedWork.State.FAILED: "failed",
     LeasedWork.State.CANCELLED: "cancelled",
 }
+DELIVERY_STATUSES = sorted(STATUSES.values())
 
 
 class WebhookEndpointViewSet(viewsets.ModelViewSet[WebhookEndpoint]):
@@ -194,7 +195,7 @@ class DeliveryFilter(serializers.Serializer[Any]):
 
     endpoint = serializers.UUIDField(required=False)
     transcription = serializers.UUIDField(required=False)
-    status = serializers.ChoiceField(choices=sorted(STATUSES.values()), required=False)
+    status = serializers.ChoiceField(choices=DELIVERY_STATUSES, required=False)
 
 
 class WebhookDeliveryViewSet(
