@@ -337,7 +337,7 @@ SPECTACULAR_SETTINGS = {
     "PREPROCESSING_HOOKS": ["transcription.api.schema.route.one_address_each"],
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "transcription.api.schema.route.add_health",
+        "transcription.api.schema.route.complete",
     ],
     "ENUM_NAME_OVERRIDES": {
         "TranscriptionStatusEnum": "transcription.models.Transcription.Status",

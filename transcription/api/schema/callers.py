@@ -6,8 +6,7 @@ from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 
-from transcription.api.authentication import RESULT_TOKEN_PARAMETER, AccountPermission
-from transcription.api.browser_token import MayTranscribe
+from transcription.api.authentication import RESULT_TOKEN_PARAMETER
 
 
 class ByToken(OpenApiAuthenticationExtension):
@@ -18,10 +17,9 @@ class ByToken(OpenApiAuthenticationExtension):
 
     def get_security_requirement(self, auto_schema: Any) -> list[dict[str, list[Any]]]:
         names = ["apiToken", "apiTokenByName"]
-        permissions = auto_schema.view.permission_classes
-        if getattr(auto_schema.view, "takes_files", False) and not (
-            {AccountPermission, MayTranscribe} & set(permissions)
-        ):
+        view, method = auto_schema.view, auto_schema.method
+        is_upload = method == "POST" and not getattr(view, "detail", False)
+        if getattr(view, "takes_files", False) and (is_upload or method == "GET"):
             names.append("browserToken")
         return [{name: []} for name in names]
 

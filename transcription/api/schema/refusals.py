@@ -16,6 +16,7 @@ from transcription.services.errors import ERRORS
 #: What every route may say.
 EVERYWHERE = (
     *("authentication_required", "invalid_token", "permission_denied", "rate_limited"),
+    "browser_token_limited",
     *("malformed_request", "internal_error", "service_unavailable"),
 )
 #: What a route may say that reads a body.
@@ -36,14 +37,14 @@ OUTCOMES = (
 )
 
 
-class FieldErrorShape(serializers.Serializer[Any]):
+class FieldErrorSerializer(serializers.Serializer[Any]):
     """What is wrong with one field."""
 
     field = serializers.CharField(allow_blank=True)
     message = serializers.CharField()
 
 
-class ErrorShape(serializers.Serializer[Any]):
+class ErrorSerializer(serializers.Serializer[Any]):
     """An error of the API."""
 
     code = serializers.CharField(help_text="Stable; docs/errors.md lists all of them.")
@@ -52,10 +53,10 @@ class ErrorShape(serializers.Serializer[Any]):
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         # A serializer has a property called errors.
-        return {**super().get_fields(), "errors": FieldErrorShape(many=True, required=False)}
+        return {**super().get_fields(), "errors": FieldErrorSerializer(many=True, required=False)}
 
 
-class EnvelopeErrorShape(serializers.Serializer[Any]):
+class EnvelopeErrorSerializer(serializers.Serializer[Any]):
     """An error of the transcribe route."""
 
     code = serializers.IntegerField(
@@ -68,7 +69,7 @@ class EnvelopeErrorShape(serializers.Serializer[Any]):
         return {**super().get_fields(), "data": NullField()}
 
 
-class OpenAIErrorFieldsShape(serializers.Serializer[Any]):
+class OpenAIErrorFieldsSerializer(serializers.Serializer[Any]):
     """The four keys of an error."""
 
     message = serializers.CharField()
@@ -77,17 +78,17 @@ class OpenAIErrorFieldsShape(serializers.Serializer[Any]):
     code = serializers.CharField()
 
 
-class OpenAIErrorShape(serializers.Serializer[Any]):
+class OpenAIErrorSerializer(serializers.Serializer[Any]):
     """An error as OpenAI's API tells it."""
 
-    error = OpenAIErrorFieldsShape()
+    error = OpenAIErrorFieldsSerializer()
 
 
 def shape_at(path: str) -> type[serializers.Serializer[Any]]:
     """Return the shape in which the address tells its errors."""
     if path in ENVELOPE_PATHS:
-        return EnvelopeErrorShape
-    return OpenAIErrorShape if is_openai(path) else ErrorShape
+        return EnvelopeErrorSerializer
+    return OpenAIErrorSerializer if is_openai(path) else ErrorSerializer
 
 
 def by_status(codes: Iterable[str]) -> dict[int, list[str]]:

@@ -7,6 +7,7 @@ from typing import Any
 from drf_spectacular.openapi import AutoSchema
 from rest_framework.negotiation import DefaultContentNegotiation
 
+from transcription.api.authentication import is_anonymous_allowed
 from transcription.api.schema.refusals import (
     EVERYWHERE,
     WITH_A_BODY,
@@ -15,6 +16,7 @@ from transcription.api.schema.refusals import (
     shape_at,
 )
 from transcription.services.errors import ERRORS
+from transcription.web.health import version
 
 #: Key of ``extend_schema(extensions=…)`` for the codes of errors that only this route has.
 ERROR_CODES = "x-error-codes"
@@ -59,6 +61,11 @@ class RouteSchema(AutoSchema):
         operation["responses"] = dict(sorted(operation["responses"].items()))
         return operation
 
+    def get_auth(self) -> list[Any]:
+        # Nobody's token is asked for where the operator has set it so.
+        anybody: list[Any] = [{}] if is_anonymous_allowed(self.view) else []
+        return [*super().get_auth(), *anybody]
+
     def get_tags(self) -> list[str]:
         parts = self.path.strip("/").split("/")
         return ["OpenAI"] if parts[0] == "v1" else [parts[2] if parts[0] == "api" else parts[-1]]
@@ -97,8 +104,8 @@ def _is_second(path: str, paths: set[str]) -> bool:
     return other in paths and path.endswith("/") != with_slash
 
 
-def add_health(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Describe ``/health``, which is a plain view of Django's, and the headers of answers."""
+def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Add what no view says: ``/health``, which is a plain view of Django's, headers, version."""
     content = {
         "application/json": {
             "schema": {
@@ -132,4 +139,5 @@ def add_health(result: dict[str, Any], **_: Any) -> dict[str, Any]:
         }
     }
     result.setdefault("components", {})["headers"] = HEADERS
+    result["info"]["version"] = version()
     return result

@@ -105,7 +105,7 @@ class Transcriptions(OpenApiViewExtension):
     target_class = "transcription.api.transcriptions.TranscriptionViewSet"
 
     def view_replacement(self) -> Any:
-        made = {201: shapes.TranscriptionDetailShape, 202: TranscriptionSerializer}
+        made = {201: shapes.FullTranscriptionSerializer, 202: TranscriptionSerializer}
 
         @extend_schema_view(
             list=extend_schema(
@@ -118,10 +118,10 @@ class Transcriptions(OpenApiViewExtension):
                 responses=made,
                 extensions=_codes("not_found"),
             ),
-            retrieve=extend_schema(responses=shapes.TranscriptionDetailShape),
+            retrieve=extend_schema(responses=shapes.FullTranscriptionSerializer),
             partial_update=extend_schema(
                 request=ChangeSerializer,
-                responses=shapes.TranscriptionDetailShape,
+                responses=shapes.FullTranscriptionSerializer,
                 extensions=_codes("wrong_status", "unknown_language"),
             ),
             cancel=extend_schema(
@@ -214,7 +214,10 @@ class Transcribe(OpenApiViewExtension):
                     ),
                 ],
                 request={FORM: SubmissionSerializer},
-                responses={200: shapes.TranscribedShape, 202: shapes.StillProcessingShape},
+                responses={
+                    200: shapes.TranscribedSerializer,
+                    202: shapes.StillProcessingSerializer,
+                },
                 extensions=_codes(*OUTCOMES),
             )
         )
@@ -231,7 +234,9 @@ class Tokens(OpenApiViewExtension):
 
     def view_replacement(self) -> Any:
         @extend_schema_view(
-            create=extend_schema(request=TokenSerializer, responses={201: shapes.NewTokenShape}),
+            create=extend_schema(
+                request=TokenSerializer, responses={201: shapes.NewTokenSerializer}
+            ),
         )
         class Described(self.target_class):  # type: ignore[misc, name-defined]
             def get_queryset(self) -> Any:
@@ -249,8 +254,7 @@ class BrowserTokens(OpenApiViewExtension):
         @extend_schema_view(
             post=extend_schema(
                 request=BrowserTokenSerializer,
-                responses={201: shapes.NewBrowserTokenShape},
-                extensions=_codes("browser_token_limited"),
+                responses={201: shapes.NewBrowserTokenSerializer},
             )
         )
         class Described(self.target_class):  # type: ignore[misc, name-defined]
@@ -270,13 +274,13 @@ class ReloadModel(OpenApiViewExtension):
         @extend_schema_view(
             get=extend_schema(
                 parameters=[OpenApiParameter("model", str)],
-                responses=shapes.ModelStandingShape,
+                responses=shapes.ModelStandingSerializer,
                 extensions=_codes(*codes),
             ),
             post=extend_schema(
                 parameters=[LOCATION],
                 request=ReloadSerializer,
-                responses={202: shapes.ReloadingShape},
+                responses={202: shapes.ReloadingSerializer},
                 extensions=_codes(*codes, "weights_not_allowed", "weights_not_found"),
             ),
         )
@@ -388,7 +392,7 @@ class OpenAITranscriptions(OpenApiViewExtension):
                 parameters=[ONCE],
                 request={FORM: OPENAI_FORM},
                 responses={
-                    (200, "application/json"): shapes.OpenAITranscriptionShape,
+                    (200, "application/json"): shapes.OpenAITranscriptionSerializer,
                     (200, "text/plain"): str,
                     (200, "application/x-subrip"): str,
                     (200, "text/vtt"): str,
@@ -414,7 +418,9 @@ class OpenAIModels(OpenApiViewExtension):
 
     def view_replacement(self) -> Any:
         @extend_schema_view(
-            get=extend_schema(operation_id="v1_models_list", responses=shapes.OpenAIModelListShape)
+            get=extend_schema(
+                operation_id="v1_models_list", responses=shapes.OpenAIModelListSerializer
+            )
         )
         class Described(self.target_class):  # type: ignore[misc, name-defined]
             pass
@@ -428,7 +434,7 @@ class OpenAIModel(OpenApiViewExtension):
     target_class = "transcription.api.openai.models.ModelView"
 
     def view_replacement(self) -> Any:
-        @extend_schema_view(get=extend_schema(responses=shapes.OpenAIModelShape))
+        @extend_schema_view(get=extend_schema(responses=shapes.OpenAIModelSerializer))
         class Described(self.target_class):  # type: ignore[misc, name-defined]
             pass
 

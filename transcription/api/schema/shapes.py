@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema_field
+from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from transcription.api.tokens import TokenSerializer
@@ -64,9 +64,18 @@ class LinksSerializer(serializers.Serializer[Any]):
         return {"self": serializers.URLField(), **super().get_fields()}
 
 
-class TranscriptionDetailShape(TranscriptionDetailSerializer):
+class LanguageShareSerializer(serializers.Serializer[Any]):
+    """How much of the speech is in a language."""
+
+    language = serializers.CharField()
+    share = serializers.FloatField(help_text="Of the seconds of speech, 0 to 1.")
+
+
+@extend_schema_serializer(component_name="TranscriptionDetail")
+class FullTranscriptionSerializer(TranscriptionDetailSerializer):
     """A transcription with its text and segments, as far as they are there."""
 
+    languages = LanguageShareSerializer(many=True, read_only=True)
     text = serializers.CharField(read_only=True)
     segments = SegmentSerializer(many=True, read_only=True)
     links = LinksSerializer(read_only=True)
@@ -76,7 +85,7 @@ class TranscriptionDetailShape(TranscriptionDetailSerializer):
         read_only_fields = fields
 
 
-class NewTokenShape(TokenSerializer):
+class NewTokenSerializer(TokenSerializer):
     """A token that was just made, with itself."""
 
     token = serializers.CharField(read_only=True, help_text="Shown here and never again.")
@@ -85,7 +94,7 @@ class NewTokenShape(TokenSerializer):
         fields = [*TokenSerializer.Meta.fields, "token"]
 
 
-class NewBrowserTokenShape(serializers.Serializer[Any]):
+class NewBrowserTokenSerializer(serializers.Serializer[Any]):
     """A token that a web page may hold."""
 
     token = serializers.CharField()
@@ -97,14 +106,7 @@ class NewBrowserTokenShape(serializers.Serializer[Any]):
 # --- the transcribe route ---------------------------------------------------------------------
 
 
-class LanguageShareShape(serializers.Serializer[Any]):
-    """How much of the speech is in a language."""
-
-    language = serializers.CharField()
-    share = serializers.FloatField(help_text="Of the seconds of speech, 0 to 1.")
-
-
-class ResultShape(serializers.Serializer[Any]):
+class ResultSerializer(serializers.Serializer[Any]):
     """The text of a recording."""
 
     text = serializers.CharField(allow_blank=True)
@@ -112,20 +114,20 @@ class ResultShape(serializers.Serializer[Any]):
     duration_sec = serializers.FloatField()
     model = serializers.CharField()
     id = serializers.UUIDField()
-    languages = LanguageShareShape(
+    languages = LanguageShareSerializer(
         many=True, required=False, help_text="Only where there are several."
     )
 
 
-class TranscribedShape(serializers.Serializer[Any]):
+class TranscribedSerializer(serializers.Serializer[Any]):
     """The envelope around a text."""
 
     code = serializers.IntegerField(min_value=0, max_value=0)
     message = serializers.CharField()
-    data = ResultShape()
+    data = ResultSerializer()
 
 
-class StandingShape(serializers.Serializer[Any]):
+class StandingSerializer(serializers.Serializer[Any]):
     """How far a recording is that is still being recognised."""
 
     id = serializers.UUIDField()
@@ -134,18 +136,18 @@ class StandingShape(serializers.Serializer[Any]):
     url = serializers.CharField(help_text="Where to ask again.")
 
 
-class StillProcessingShape(serializers.Serializer[Any]):
+class StillProcessingSerializer(serializers.Serializer[Any]):
     """The envelope of a recording that is still being recognised."""
 
     code = serializers.IntegerField(min_value=5001, max_value=5001)
     message = serializers.CharField()
-    data = StandingShape()
+    data = StandingSerializer()
 
 
 # --- reload -----------------------------------------------------------------------------------
 
 
-class ReloadingShape(serializers.Serializer[Any]):
+class ReloadingSerializer(serializers.Serializer[Any]):
     """A reload that was asked for."""
 
     status = serializers.ChoiceField(choices=["reloading"])
@@ -155,7 +157,7 @@ class ReloadingShape(serializers.Serializer[Any]):
     state = serializers.URLField(help_text="Where to see how far the workers are.")
 
 
-class WorkerShape(serializers.Serializer[Any]):
+class WorkerSerializer(serializers.Serializer[Any]):
     """How far one worker is with a model."""
 
     worker = serializers.CharField()
@@ -168,7 +170,7 @@ class WorkerShape(serializers.Serializer[Any]):
     error = serializers.CharField(allow_blank=True)
 
 
-class ModelStandingShape(serializers.Serializer[Any]):
+class ModelStandingSerializer(serializers.Serializer[Any]):
     """How far the workers are with a model."""
 
     status = serializers.CharField()
@@ -176,13 +178,13 @@ class ModelStandingShape(serializers.Serializer[Any]):
     model = serializers.CharField()
     weights = serializers.CharField(allow_blank=True)
     last_good = serializers.JSONField()
-    workers = WorkerShape(many=True)
+    workers = WorkerSerializer(many=True)
 
 
 # --- OpenAI's routes --------------------------------------------------------------------------
 
 
-class OpenAIModelShape(serializers.Serializer[Any]):
+class OpenAIModelSerializer(serializers.Serializer[Any]):
     """A model that a request may name."""
 
     id = serializers.CharField()
@@ -191,24 +193,24 @@ class OpenAIModelShape(serializers.Serializer[Any]):
     owned_by = serializers.CharField()
 
 
-class OpenAIModelListShape(serializers.Serializer[Any]):
+class OpenAIModelListSerializer(serializers.Serializer[Any]):
     """The models that a request may name."""
 
     object = serializers.ChoiceField(choices=["list"])
 
     # A serializer has a property called data.
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
-        return {**super().get_fields(), "data": OpenAIModelShape(many=True)}
+        return {**super().get_fields(), "data": OpenAIModelSerializer(many=True)}
 
 
-class UsageShape(serializers.Serializer[Any]):
+class UsageSerializer(serializers.Serializer[Any]):
     """What a transcription is counted by."""
 
     type = serializers.ChoiceField(choices=["duration"])
     seconds = serializers.FloatField()
 
 
-class OpenAIWordShape(serializers.Serializer[Any]):
+class OpenAIWordSerializer(serializers.Serializer[Any]):
     """A word and when it is said."""
 
     word = serializers.CharField()
@@ -216,7 +218,7 @@ class OpenAIWordShape(serializers.Serializer[Any]):
     end = serializers.FloatField()
 
 
-class OpenAISegmentShape(serializers.Serializer[Any]):
+class OpenAISegmentSerializer(serializers.Serializer[Any]):
     """A stretch of the text; figures that the engine does not give are 0."""
 
     id = serializers.IntegerField()
@@ -231,15 +233,15 @@ class OpenAISegmentShape(serializers.Serializer[Any]):
     no_speech_prob = serializers.FloatField()
 
 
-class OpenAITranscriptionShape(serializers.Serializer[Any]):
+class OpenAITranscriptionSerializer(serializers.Serializer[Any]):
     """The text (json), with its times (verbose_json)."""
 
     text = serializers.CharField(allow_blank=True)
-    usage = UsageShape()
+    usage = UsageSerializer()
     task = serializers.ChoiceField(choices=["transcribe"], required=False)
     language = serializers.CharField(
         required=False, allow_blank=True, help_text="Its English name, in lower case."
     )
     duration = serializers.FloatField(required=False)
-    segments = OpenAISegmentShape(many=True, required=False)
-    words = OpenAIWordShape(many=True, required=False)
+    segments = OpenAISegmentSerializer(many=True, required=False)
+    words = OpenAIWordSerializer(many=True, required=False)
