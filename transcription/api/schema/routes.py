@@ -14,18 +14,26 @@ from drf_spectacular.utils import (
     OpenApiParameter,
     OpenApiResponse,
     extend_schema,
-    extend_schema_view,
 )
 
 from transcription.api.browser_token import BrowserTokenSerializer
 from transcription.api.downloads import DOWNLOAD_FORMATS
 from transcription.api.filters import ListQuery
 from transcription.api.intake import SubmissionSerializer
-from transcription.api.openai.fields import FORMATS
 from transcription.api.reload_model import ReloadSerializer
 from transcription.api.schema import shapes
+from transcription.api.schema.parts import (
+    BINARY,
+    FORM,
+    LOCATION,
+    ONCE,
+    ONE_EVENT,
+    STREAM,
+    codes,
+    described,
+    header,
+)
 from transcription.api.schema.refusals import OUTCOMES
-from transcription.api.schema.route import ERROR_CODES
 from transcription.api.tokens import TokenSerializer
 from transcription.api.transcriptions import (
     ChangeSerializer,
@@ -40,46 +48,7 @@ from transcription.api.webhooks import (
     SecretSerializer,
 )
 from transcription.models import ApiToken
-from transcription.services.idempotency import HEADER, MAX_KEY_CHARACTERS
 from transcription.text.docx import DOCX_MEDIA_TYPE
-
-BINARY = OpenApiTypes.BINARY
-FORM = "multipart/form-data"
-STREAM = "text/event-stream"
-#: One event of a stream.
-ONE_EVENT = {
-    "type": "object",
-    "required": ["data"],
-    "properties": {
-        "data": {"type": "string", "description": "JSON."},
-        "event": {"type": "string"},
-        "id": {"type": "string"},
-        "retry": {"type": "integer"},
-    },
-}
-
-
-def _header(name: str, words: str, **schema: Any) -> OpenApiParameter:
-    return OpenApiParameter(
-        name, {"type": "string", **schema}, OpenApiParameter.HEADER, description=words
-    )
-
-
-def _tells(name: str, words: str) -> OpenApiParameter:
-    """A header of an answer."""
-    return OpenApiParameter(
-        name, str, OpenApiParameter.HEADER, description=words, response=[201, 202]
-    )
-
-
-LOCATION = _tells("Location", "Where what was made can be asked for.")
-ONCE = _header(
-    HEADER,
-    "The same key and the same request make one transcription, however often they are sent.",
-    minLength=1,
-    maxLength=MAX_KEY_CHARACTERS,
-    pattern=r"^[!-~]+$",
-)
 
 
 class Moments(OpenApiSerializerFieldExtension):
@@ -95,8 +64,10 @@ class Moments(OpenApiSerializerFieldExtension):
         }
 
 
-def _codes(*codes: str) -> dict[str, Any]:
-    return {ERROR_CODES: list(codes)}
+EVENTS = (
+    "Events `progress`, `segment`, `reset`, `end` and `gone`, each with JSON in its data, until "
+    "the transcription is over."
+)
 
 
 class Transcriptions(OpenApiViewExtension):
@@ -107,42 +78,43 @@ class Transcriptions(OpenApiViewExtension):
     def view_replacement(self) -> Any:
         made = {201: shapes.FullTranscriptionSerializer, 202: TranscriptionSerializer}
 
-        @extend_schema_view(
+        return described(
+            self.target,
             list=extend_schema(
                 parameters=[ListQuery],
-                extensions=_codes("invalid", "unknown_language"),
+                extensions=codes("invalid", "unknown_language"),
             ),
             create=extend_schema(
                 parameters=[WaitSerializer, ONCE, LOCATION],
                 request={FORM: SubmissionSerializer},
                 responses=made,
-                extensions=_codes("not_found"),
+                extensions=codes("not_found"),
             ),
             retrieve=extend_schema(responses=shapes.FullTranscriptionSerializer),
             partial_update=extend_schema(
                 request=ChangeSerializer,
                 responses=shapes.FullTranscriptionSerializer,
-                extensions=_codes("wrong_status", "unknown_language"),
+                extensions=codes("wrong_status", "unknown_language"),
             ),
             cancel=extend_schema(
                 request=None,
                 responses=TranscriptionSerializer,
-                extensions=_codes("wrong_status", "csrf_failed"),
+                extensions=codes("wrong_status", "csrf_failed"),
             ),
             retry=extend_schema(
                 request=None,
                 parameters=[LOCATION],
                 responses={202: TranscriptionSerializer},
-                extensions=_codes(
+                extensions=codes(
                     *("wrong_status", "csrf_failed", "recording_missing"),
                     *("too_many_jobs", "daily_quota_used"),
                 ),
             ),
             audio=extend_schema(
                 parameters=[
-                    _header("Range", "The part that is asked for, as bytes=0-999."),
-                    _header("If-Range", "Only if the recording is still this one."),
-                    _header("If-None-Match", "Not if the recording is still this one."),
+                    header("Range", "The part that is asked for, as bytes=0-999."),
+                    header("If-Range", "Only if the recording is still this one."),
+                    header("If-None-Match", "Not if the recording is still this one."),
                 ],
                 responses={
                     (200, "*/*"): OpenApiResponse(BINARY, description="The recording."),
@@ -156,7 +128,7 @@ class Transcriptions(OpenApiViewExtension):
                 parameters=[SegmentQuery],
                 responses=shapes.SegmentPageSerializer,
                 filters=False,
-                extensions=_codes("invalid"),
+                extensions=codes("invalid"),
             ),
             download=extend_schema(
                 parameters=[
@@ -173,23 +145,13 @@ class Transcriptions(OpenApiViewExtension):
                     (200, "application/json"): OpenApiTypes.OBJECT,
                     (200, DOCX_MEDIA_TYPE): BINARY,
                 },
-                extensions=_codes("invalid", "wrong_status"),
+                extensions=codes("invalid", "wrong_status"),
             ),
             events=extend_schema(
-                parameters=[_header("Last-Event-ID", "The last event that was had.")],
+                parameters=[header("Last-Event-ID", "The last event that was had.")],
                 responses={(200, STREAM): OpenApiResponse(ONE_EVENT, description=EVENTS)},
             ),
         )
-        class Described(self.target_class):  # type: ignore[misc, name-defined]
-            pass
-
-        return Described
-
-
-EVENTS = (
-    "Events `progress`, `segment`, `reset`, `end` and `gone`, each with JSON in its data, until "
-    "the transcription is over."
-)
 
 
 class Transcribe(OpenApiViewExtension):
@@ -198,7 +160,8 @@ class Transcribe(OpenApiViewExtension):
     target_class = "transcription.api.transcribe.TranscribeView"
 
     def view_replacement(self) -> Any:
-        @extend_schema_view(
+        return described(
+            self.target,
             post=extend_schema(
                 description="Waits for the text; where that takes too long: 202, and where to ask "
                 "again. `code` is 0 for a text, and the number of the error otherwise.",
@@ -218,13 +181,9 @@ class Transcribe(OpenApiViewExtension):
                     200: shapes.TranscribedSerializer,
                     202: shapes.StillProcessingSerializer,
                 },
-                extensions=_codes(*OUTCOMES),
-            )
+                extensions=codes(*OUTCOMES),
+            ),
         )
-        class Described(self.target_class):  # type: ignore[misc, name-defined]
-            pass
-
-        return Described
 
 
 class Tokens(OpenApiViewExtension):
@@ -233,16 +192,13 @@ class Tokens(OpenApiViewExtension):
     target_class = "transcription.api.tokens.TokenViewSet"
 
     def view_replacement(self) -> Any:
-        @extend_schema_view(
+        return described(
+            self.target,
             create=extend_schema(
                 request=TokenSerializer, responses={201: shapes.NewTokenSerializer}
             ),
+            rows=ApiToken.objects.none(),
         )
-        class Described(self.target_class):  # type: ignore[misc, name-defined]
-            def get_queryset(self) -> Any:
-                return ApiToken.objects.none()  # nobody calls
-
-        return Described
 
 
 class BrowserTokens(OpenApiViewExtension):
@@ -251,16 +207,13 @@ class BrowserTokens(OpenApiViewExtension):
     target_class = "transcription.api.browser_token.BrowserTokenView"
 
     def view_replacement(self) -> Any:
-        @extend_schema_view(
+        return described(
+            self.target,
             post=extend_schema(
                 request=BrowserTokenSerializer,
                 responses={201: shapes.NewBrowserTokenSerializer},
-            )
+            ),
         )
-        class Described(self.target_class):  # type: ignore[misc, name-defined]
-            pass
-
-        return Described
 
 
 class ReloadModel(OpenApiViewExtension):
@@ -269,25 +222,22 @@ class ReloadModel(OpenApiViewExtension):
     target_class = "transcription.api.reload_model.ReloadModelView"
 
     def view_replacement(self) -> Any:
-        codes = ("unknown_model", "model_not_named", "model_unavailable")
+        about_the_model = ("unknown_model", "model_not_named", "model_unavailable")
 
-        @extend_schema_view(
+        return described(
+            self.target,
             get=extend_schema(
                 parameters=[OpenApiParameter("model", str)],
                 responses=shapes.ModelStandingSerializer,
-                extensions=_codes(*codes),
+                extensions=codes(*about_the_model),
             ),
             post=extend_schema(
                 parameters=[LOCATION],
                 request=ReloadSerializer,
                 responses={202: shapes.ReloadingSerializer},
-                extensions=_codes(*codes, "weights_not_allowed", "weights_not_found"),
+                extensions=codes(*about_the_model, "weights_not_allowed", "weights_not_found"),
             ),
         )
-        class Described(self.target_class):  # type: ignore[misc, name-defined]
-            pass
-
-        return Described
 
 
 class Endpoints(OpenApiViewExtension):
@@ -296,7 +246,8 @@ class Endpoints(OpenApiViewExtension):
     target_class = "transcription.api.webhooks.WebhookEndpointViewSet"
 
     def view_replacement(self) -> Any:
-        @extend_schema_view(
+        return described(
+            self.target,
             create=extend_schema(
                 examples=[
                     OpenApiExample(
@@ -309,25 +260,21 @@ class Endpoints(OpenApiViewExtension):
                     )
                 ],
                 responses={201: NewEndpointSerializer},
-                extensions=_codes("address_not_allowed", "too_many_endpoints"),
+                extensions=codes("address_not_allowed", "too_many_endpoints"),
             ),
-            partial_update=extend_schema(extensions=_codes("address_not_allowed")),
+            partial_update=extend_schema(extensions=codes("address_not_allowed")),
             test=extend_schema(
                 request=None,
                 responses={202: DeliverySerializer},
-                extensions=_codes("endpoint_off", "too_many_tests", "csrf_failed"),
+                extensions=codes("endpoint_off", "too_many_tests", "csrf_failed"),
             ),
             rotate_secret=extend_schema(
-                request=None, responses=SecretSerializer, extensions=_codes("csrf_failed")
+                request=None, responses=SecretSerializer, extensions=codes("csrf_failed")
             ),
             callback_secret=extend_schema(
-                request=None, responses=SecretSerializer, extensions=_codes("csrf_failed")
+                request=None, responses=SecretSerializer, extensions=codes("csrf_failed")
             ),
         )
-        class Described(self.target_class):  # type: ignore[misc, name-defined]
-            pass
-
-        return Described
 
 
 class Deliveries(OpenApiViewExtension):
@@ -336,106 +283,12 @@ class Deliveries(OpenApiViewExtension):
     target_class = "transcription.api.webhooks.WebhookDeliveryViewSet"
 
     def view_replacement(self) -> Any:
-        @extend_schema_view(
-            list=extend_schema(parameters=[DeliveryFilter], extensions=_codes("invalid")),
+        return described(
+            self.target,
+            list=extend_schema(parameters=[DeliveryFilter], extensions=codes("invalid")),
             replay=extend_schema(
                 request=None,
                 responses={202: DeliverySerializer},
-                extensions=_codes("delivery_under_way", "endpoint_off", "csrf_failed"),
+                extensions=codes("delivery_under_way", "endpoint_off", "csrf_failed"),
             ),
         )
-        class Described(self.target_class):  # type: ignore[misc, name-defined]
-            pass
-
-        return Described
-
-
-# --- OpenAI's routes --------------------------------------------------------------------------
-
-_STRINGS = {"type": "array", "items": {"type": "string"}}
-#: The form as the official client sends it.
-OPENAI_FORM = {
-    "type": "object",
-    "required": ["file", "model"],
-    "properties": {
-        "file": {"type": "string", "format": "binary"},
-        "model": {
-            "type": "string",
-            "maxLength": 100,
-            "description": "A model of /v1/models; whisper-1 and auto: chosen by the service.",
-        },
-        "language": {"type": "string", "maxLength": 40},
-        "languages[]": {"type": "array", "items": {"type": "string", "maxLength": 40}},
-        "prompt": {"type": "string"},
-        "keywords[]": {"type": "array", "items": {"type": "string", "maxLength": 200}},
-        "response_format": {"type": "string", "enum": list(FORMATS), "default": "json"},
-        "temperature": {"type": "number", "minimum": 0, "maximum": 1},
-        "stream": {"type": "boolean", "default": False},
-        "timestamp_granularities[]": {
-            "type": "array",
-            "items": {"type": "string", "enum": ["word", "segment"]},
-        },
-        "include[]": {**_STRINGS, "description": "May be sent and changes nothing."},
-        "chunking_strategy": {"type": "string", "description": "Changes nothing."},
-    },
-}
-
-
-class OpenAITranscriptions(OpenApiViewExtension):
-    """``/v1/audio/transcriptions``."""
-
-    target_class = "transcription.api.openai.transcriptions.TranscriptionsView"
-
-    def view_replacement(self) -> Any:
-        @extend_schema_view(
-            post=extend_schema(
-                parameters=[ONCE],
-                request={FORM: OPENAI_FORM},
-                responses={
-                    (200, "application/json"): shapes.OpenAITranscriptionSerializer,
-                    (200, "text/plain"): str,
-                    (200, "application/x-subrip"): str,
-                    (200, "text/vtt"): str,
-                    (200, STREAM): OpenApiResponse(
-                        ONE_EVENT,
-                        description="The text; with stream=true events `transcript.text.delta` "
-                        "and `transcript.text.done`.",
-                    ),
-                },
-                extensions=_codes(*OUTCOMES, "no_word_times", "no_speakers", "wait_ended"),
-            )
-        )
-        class Described(self.target_class):  # type: ignore[misc, name-defined]
-            pass
-
-        return Described
-
-
-class OpenAIModels(OpenApiViewExtension):
-    """``/v1/models``."""
-
-    target_class = "transcription.api.openai.models.ModelsView"
-
-    def view_replacement(self) -> Any:
-        @extend_schema_view(
-            get=extend_schema(
-                operation_id="v1_models_list", responses=shapes.OpenAIModelListSerializer
-            )
-        )
-        class Described(self.target_class):  # type: ignore[misc, name-defined]
-            pass
-
-        return Described
-
-
-class OpenAIModel(OpenApiViewExtension):
-    """``/v1/models/{name}``."""
-
-    target_class = "transcription.api.openai.models.ModelView"
-
-    def view_replacement(self) -> Any:
-        @extend_schema_view(get=extend_schema(responses=shapes.OpenAIModelSerializer))
-        class Described(self.target_class):  # type: ignore[misc, name-defined]
-            pass
-
-        return Described

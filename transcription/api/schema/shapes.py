@@ -124,7 +124,10 @@ class TranscribedSerializer(serializers.Serializer[Any]):
 
     code = serializers.IntegerField(min_value=0, max_value=0)
     message = serializers.CharField()
-    data = ResultSerializer()
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        # A serializer has a property called data.
+        return {**super().get_fields(), "data": ResultSerializer()}
 
 
 class StandingSerializer(serializers.Serializer[Any]):
@@ -141,7 +144,10 @@ class StillProcessingSerializer(serializers.Serializer[Any]):
 
     code = serializers.IntegerField(min_value=5001, max_value=5001)
     message = serializers.CharField()
-    data = StandingSerializer()
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        # A serializer has a property called data.
+        return {**super().get_fields(), "data": StandingSerializer()}
 
 
 # --- reload -----------------------------------------------------------------------------------
