@@ -57,6 +57,7 @@ lint: dev-ready
 	$(VENV)/bin/mypy
 	$(PY) manage.py makemigrations --check --dry-run
 	$(PY) manage.py write_docs --check
+	$(PY) manage.py spectacular --validate --fail-on-warn --file /dev/null
 	ASR_ENV_FILE=docs/production.env.example $(PY) manage.py check --deploy --fail-level WARNING
 
 format: dev-ready

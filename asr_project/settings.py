@@ -142,6 +142,8 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "corsheaders",
     "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "django_q",
 ]
 MIDDLEWARE = [
@@ -320,10 +322,31 @@ REST_FRAMEWORK = {
         "rest_framework.parsers.FormParser",
         "rest_framework.parsers.MultiPartParser",
     ],
+    "DEFAULT_SCHEMA_CLASS": "transcription.api.schema.route.RouteSchema",
     "EXCEPTION_HANDLER": "transcription.api.errors.exception_handler",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "COERCE_DECIMAL_TO_STRING": False,
     "URL_FORMAT_OVERRIDE": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Speech recognition",
+    "DESCRIPTION": "Recordings in, reviewed text out. Errors: docs/errors.md.",
+    "VERSION": None,
+    "SERVE_INCLUDE_SCHEMA": False,
+    "COMPONENT_SPLIT_REQUEST": True,
+    "PREPROCESSING_HOOKS": ["transcription.api.schema.route.one_address_each"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "transcription.api.schema.route.complete",
+    ],
+    "ENUM_NAME_OVERRIDES": {
+        "TranscriptionStatusEnum": "transcription.models.Transcription.Status",
+        "DeliveryStatusEnum": "transcription.api.webhooks.DELIVERY_STATUSES",
+        "TokenScopeEnum": "transcription.models.ApiToken.Scope",
+    },
+    # From the package: the page works without the internet.
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
 SYNC_WAIT_SECONDS = env.number(
     "ASR_SYNC_WAIT_SECONDS",

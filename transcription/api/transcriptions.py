@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from django.http import Http404
 from django.http.response import HttpResponseBase
 from django.utils.translation import get_language
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import mixins, pagination, serializers, status, viewsets
 from rest_framework.decorators import action
 from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
@@ -37,14 +38,24 @@ from transcription.web.watcher import wait_until_final
 LINKED = ("audio", "download", "events", "segments")
 
 
+class ProblemSerializer(serializers.Serializer[Any]):
+    """What went wrong."""
+
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
 class TranscriptionSerializer(serializers.ModelSerializer[Transcription]):
     """A transcription without its heavy fields, as lists show it."""
 
     url = serializers.HyperlinkedIdentityField(view_name="transcription-detail")
-    owner = serializers.CharField(source="owner.username", default=None, read_only=True)
+    owner = serializers.CharField(
+        source="owner.username", default=None, read_only=True, allow_null=True
+    )
     progress = serializers.FloatField(read_only=True)
     language = serializers.SerializerMethodField()
     model = serializers.SerializerMethodField()
+    warnings = serializers.ListField(child=serializers.CharField(), read_only=True)
     error = serializers.SerializerMethodField()
 
     class Meta:
@@ -74,6 +85,7 @@ class TranscriptionSerializer(serializers.ModelSerializer[Transcription]):
     def get_model(self, row: Transcription) -> str | None:
         return row.model_name or None
 
+    @extend_schema_field(ProblemSerializer(allow_null=True))
     def get_error(self, row: Transcription) -> dict[str, str] | None:
         if not row.error_code:
             return None

@@ -7,6 +7,7 @@ from rest_framework import routers
 
 from transcription.api.browser_token import BrowserTokenView
 from transcription.api.reload_model import ReloadModelView
+from transcription.api.schema.views import DocsView, SchemaView
 from transcription.api.tokens import TokenViewSet
 from transcription.api.transcribe import TranscribeView
 from transcription.api.transcriptions import TranscriptionViewSet
@@ -60,6 +61,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/transcribe/", transcribe),
     path("api/v1/browser-token/", browser_token, name="browser-token"),
     path("api/v1/browser-token", browser_token),
+    path("api/v1/schema/", SchemaView.as_view(), name="schema"),
+    path("api/v1/docs/", DocsView.as_view(), name="docs"),
     path("api/v1/", include(router.urls)),
     path("api/v1/", include(slashless.urls)),
     path("v1/", include("transcription.api.openai.urls")),

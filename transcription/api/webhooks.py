@@ -7,13 +7,14 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import mixins, serializers, status, viewsets
 from rest_framework.decorators import action
 from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from transcription.api.transcriptions import NewestFirst
+from transcription.api.transcriptions import NewestFirst, ProblemSerializer
 from transcription.models import Delivery, Event, LeasedWork, WebhookEndpoint
 from transcription.services import webhooks
 from transcription.services.errors import delivery_error_message
@@ -70,6 +71,17 @@ class SecretSerializer(serializers.Serializer[Any]):
     secret = serializers.CharField(read_only=True, help_text="Shown here and never again.")
 
 
+#: What a message's state is called outside.
+STATUSES = {
+    LeasedWork.State.PENDING: "waiting",
+    LeasedWork.State.LEASED: "sending",
+    LeasedWork.State.DONE: "delivered",
+    LeasedWork.State.FAILED: "failed",
+    LeasedWork.State.CANCELLED: "cancelled",
+}
+DELIVERY_STATUSES = sorted(STATUSES.values())
+
+
 class DeliverySerializer(serializers.ModelSerializer[Delivery]):
     """A message and what came of it."""
 
@@ -99,14 +111,17 @@ class DeliverySerializer(serializers.ModelSerializer[Delivery]):
         ]
         read_only_fields = fields
 
+    @extend_schema_field(serializers.ChoiceField(choices=DELIVERY_STATUSES))
     def get_status(self, row: Delivery) -> str:
         return STATUSES[LeasedWork.State(row.state)]
 
+    @extend_schema_field(serializers.DateTimeField(allow_null=True))
     def get_next_try_at(self, row: Delivery) -> str | None:
         if row.state != LeasedWork.State.PENDING:
             return None
         return serializers.DateTimeField().to_representation(row.not_before)
 
+    @extend_schema_field(ProblemSerializer(allow_null=True))
     def get_error(self, row: Delivery) -> dict[str, str] | None:
         if not row.error_code:
             return None
@@ -119,16 +134,6 @@ class DeliverySerializer(serializers.ModelSerializer[Delivery]):
 
     def get_answer(self, row: Delivery) -> str | None:
         return row.answer or None
-
-
-#: What a message's state is called outside.
-STATUSES = {
-    LeasedWork.State.PENDING: "waiting",
-    LeasedWork.State.LEASED: "sending",
-    LeasedWork.State.DONE: "delivered",
-    LeasedWork.State.FAILED: "failed",
-    LeasedWork.State.CANCELLED: "cancelled",
-}
 
 
 class WebhookEndpointViewSet(viewsets.ModelViewSet[WebhookEndpoint]):
@@ -194,7 +199,7 @@ class DeliveryFilter(serializers.Serializer[Any]):
 
     endpoint = serializers.UUIDField(required=False)
     transcription = serializers.UUIDField(required=False)
-    status = serializers.ChoiceField(choices=sorted(STATUSES.values()), required=False)
+    status = serializers.ChoiceField(choices=DELIVERY_STATUSES, required=False)
 
 
 class WebhookDeliveryViewSet(

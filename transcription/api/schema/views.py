@@ -1,0 +1,46 @@
+"""``/api/v1/schema/`` and ``/api/v1/docs/``: the description as a file, and as a page."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from django.utils.translation import get_language
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiJsonRenderer2
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from rest_framework.permissions import AllowAny
+
+from transcription.api.schema import callers, openai_routes, routes
+
+#: They are found by having been imported.
+DESCRIPTIONS = (callers, openai_routes, routes)
+
+
+@cache
+def _described(language: str) -> Any:
+    return SchemaGenerator().get_schema(request=None, public=True)
+
+
+class KeptGenerator(SchemaGenerator):
+    """Makes the description once for each language: it is the same for every caller."""
+
+    def get_schema(self, request: Any = None, public: bool = False) -> Any:
+        return _described(get_language() or "")
+
+
+class SchemaView(SpectacularAPIView):
+    """The description of this API (OpenAPI 3). For anybody: there is nothing secret in it."""
+
+    renderer_classes = [OpenApiJsonRenderer, OpenApiJsonRenderer2]
+    authentication_classes = []
+    permission_classes = [AllowAny]
+    generator_class = KeptGenerator
+
+
+class DocsView(SpectacularSwaggerView):
+    """A page to read the description on and to try calls; nothing of it comes from elsewhere."""
+
+    authentication_classes = []
+    permission_classes = [AllowAny]
+    url_name = "schema"
