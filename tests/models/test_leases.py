@@ -8,10 +8,11 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from transcription.models import Chunk, Lease, LeasedWork, Transcription
-from transcription.models.leases import max_attempts
+from transcription.models.leases import in_seconds, max_attempts
 
 State = LeasedWork.State
 LEASE = Lease(holder="engine-0", seconds=60)
@@ -39,6 +40,14 @@ def test_a_claimed_row_belongs_to_one_worker() -> None:
     assert mine.attempts == 1
     assert mine.leased_by == "engine-0"
     assert Chunk.objects.claim([chunk.pk], LEASE) == []
+
+
+def test_work_without_a_pause_can_be_taken_within_the_same_millisecond() -> None:
+    """A worker that is told "not yet" falls asleep, and nobody rings for it."""
+    make_chunks(1)
+    then_and_now = Chunk.objects.annotate(then=in_seconds(0.0))  # one statement, one moment
+    for _ in range(50):
+        assert then_and_now.filter(then__lte=Now()).exists()
 
 
 def test_claimed_rows_come_in_the_order_that_was_asked_for() -> None:

@@ -23,8 +23,14 @@ from django.db.models.functions import Now
 _Work = TypeVar("_Work", bound="LeasedWork")
 
 
-def in_seconds(seconds: float) -> ExpressionWrapper:
-    """Return the moment that many seconds from now, by the database's clock."""
+def in_seconds(seconds: float) -> Now | ExpressionWrapper:
+    """Return the moment that many seconds from now, by the database's clock.
+
+    "At once" is exactly ``Now()``: on SQLite a sum is written with six digits ("….408000") and
+    compared as text, so that within the same millisecond it would still be to come ("….408").
+    """
+    if seconds == 0:
+        return Now()
     return ExpressionWrapper(
         Now() + Value(timedelta(seconds=seconds)), output_field=DateTimeField()
     )
