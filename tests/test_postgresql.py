@@ -14,7 +14,7 @@ from tests.torture.databases import NotInstalledError, postgresql
 BASE_DIR = Path(__file__).resolve().parent.parent
 #: What talks to the database in ways that differ between the two: locks, clocks, constraints.
 SUITES = (
-    *("tests/models", "tests/services"),
+    *("tests/models", "tests/services", "tests/management/test_backup.py"),
     *(f"tests/work/test_{name}.py" for name in ("chores", "deliver", "pipeline", "upkeep")),
     *(f"tests/api/test_{name}.py" for name in ("idempotency", "lists", "search", "transcriptions")),
 )
