@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.files.base import ContentFile
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
 from tests.api.conftest import LIST_URL, URL, caller, wav
 from transcription.models import DayUsage, Transcription, UserLimits
-from transcription.services import quotas
+from transcription.services import change, quotas
 from transcription.services.errors import ERRORS, ServiceError
 
 Status = Transcription.Status
@@ -54,6 +55,24 @@ def test_nothing_is_limited_as_the_settings_come(ann: User, django_assert_num_qu
     row_of(ann, status=Status.QUEUED, size_bytes=2**40, audio="a", duration_seconds=1e6)
     with django_assert_num_queries(1):
         assert refusal(ann) == ""
+
+
+def test_a_recording_is_not_started_again_past_the_limit_and_stays_as_it_is(
+    ann: User, settings: Any
+) -> None:
+    settings.QUOTA_UNFINISHED_JOBS = 1
+    failed = row_of(ann, status=Status.FAILED)
+    failed.audio.save("talk.wav", ContentFile(b"sound"))
+    waiting = row_of(ann, status=Status.QUEUED)
+    with pytest.raises(ServiceError, match="1 recordings of yours are waiting") as refused:
+        change.retry(failed)
+    assert refused.value.code == "too_many_jobs"
+    failed.refresh_from_db()
+    assert failed.status == Status.FAILED
+
+    waiting.delete()
+    change.retry(failed)
+    assert failed.status == Status.QUEUED
 
 
 @pytest.mark.parametrize("status", [Status.QUEUED, Status.PROCESSING])

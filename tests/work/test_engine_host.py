@@ -16,7 +16,8 @@ from transcription.engines.fake import FakeEngine
 from transcription.engines.registry import build
 from transcription.models import SpeechModel
 from transcription.work import engine_host
-from transcription.work.engine_host import EngineHost, config_of
+from transcription.work.engine_config import config_of
+from transcription.work.engine_host import EngineHost
 from transcription.work.engine_records import Ready, Recipe
 from transcription.work.locks import LockTakenError
 

@@ -13,7 +13,7 @@ from tests.work.conftest import wav
 from transcription.audio import split
 from transcription.engines.base import EngineError
 from transcription.models import SpeechModel
-from transcription.work.engine_host import config_of
+from transcription.work.engine_config import config_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

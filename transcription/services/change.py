@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from transcription.models import Chunk, LeasedWork, Transcription
-from transcription.services import bell, outbox, search
+from transcription.services import bell, outbox, quotas, search
 from transcription.services.errors import ServiceError
 from transcription.services.submit import language_of, require_a_model_that_knows
 
@@ -52,15 +52,16 @@ def cancel(row: Transcription) -> None:
 def retry(row: Transcription) -> None:
     """Start a failed or cancelled transcription again; chunks that are done are kept.
 
-    Raises ``wrong_status`` for any other, ``recording_missing`` when its audio is gone.
+    Raises ``wrong_status`` for any other, ``recording_missing`` when its audio is gone,
+    ``too_many_jobs`` where its owner has as many unfinished ones as are allowed.
     """
     if not row.audio.name or not row.audio.storage.exists(row.audio.name):
         raise ServiceError("recording_missing")
+    again = [Transcription.Status.FAILED, Transcription.Status.CANCELLED]
     with transaction.atomic():
-        changed = Transcription.objects.filter(
-            pk=row.pk,
-            status__in=[Transcription.Status.FAILED, Transcription.Status.CANCELLED],
-        ).update(
+        if row.status in again:
+            quotas.check_jobs(row.owner)
+        changed = Transcription.objects.filter(pk=row.pk, status__in=again).update(
             status=Transcription.Status.QUEUED,
             step=Transcription.Step.PREPARE,
             state=State.PENDING,

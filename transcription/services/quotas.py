@@ -61,17 +61,9 @@ def check(owner: User | None, *, coming_bytes: int) -> None:
     limits = limits_of(owner)
     if limits == Limits(unfinished_jobs=0, stored_bytes=0, audio_seconds_per_day=0):
         return
-    if owner is not None:
-        list(User.objects.select_for_update(no_key=True).filter(pk=owner.pk).values_list("pk"))
+    _lock(owner)
+    _check_jobs(owner, limits)
     rows = Transcription.objects.filter(owner=owner)
-    if limits.unfinished_jobs:
-        unfinished = rows.filter(
-            status__in=[Transcription.Status.QUEUED, Transcription.Status.PROCESSING]
-        ).count()
-        if unfinished >= limits.unfinished_jobs:
-            raise ServiceError(
-                "too_many_jobs", limit=limits.unfinished_jobs, retry_after=JOBS_RETRY_SECONDS
-            )
     if limits.stored_bytes:
         stored = rows.exclude(audio="").aggregate(sum=Sum("size_bytes"))["sum"] or 0
         if stored + coming_bytes > limits.stored_bytes:
@@ -84,6 +76,34 @@ def check(owner: User | None, *, coming_bytes: int) -> None:
                 limit=f"{limits.audio_seconds_per_day / 60:g}",
                 retry_after=ceil((_start_of(now.date() + timedelta(days=1)) - now).total_seconds()),
             )
+
+
+def check_jobs(owner: User | None) -> None:
+    """Refuse to start a recording again where too many are unfinished; raises ``too_many_jobs``.
+
+    To be called in the transaction that starts it, as ``check``.
+    """
+    limits = limits_of(owner)
+    if limits.unfinished_jobs:
+        _lock(owner)
+        _check_jobs(owner, limits)
+
+
+def _lock(owner: User | None) -> None:
+    if owner is not None:
+        list(User.objects.select_for_update(no_key=True).filter(pk=owner.pk).values_list("pk"))
+
+
+def _check_jobs(owner: User | None, limits: Limits) -> None:
+    if not limits.unfinished_jobs:
+        return
+    unfinished = Transcription.objects.filter(
+        owner=owner, status__in=[Transcription.Status.QUEUED, Transcription.Status.PROCESSING]
+    ).count()
+    if unfinished >= limits.unfinished_jobs:
+        raise ServiceError(
+            "too_many_jobs", limit=limits.unfinished_jobs, retry_after=JOBS_RETRY_SECONDS
+        )
 
 
 def seconds_sent_in(owner: User | None, day: date) -> float:

@@ -8,7 +8,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -19,12 +18,11 @@ from transcription.engines.devices import DeviceMemory
 from transcription.engines.registry import build
 from transcription.models import SpeechModel
 from transcription.work import memory
+from transcription.work.engine_config import config_of, weights_dir_of
 from transcription.work.engine_records import Failure, Load, Ready, Recipe, files_in, is_passing
 
 logger = logging.getLogger(__name__)
 
-#: The folder of the forced aligner below the directory of weights, unless a model names another.
-USUAL_ALIGNER = "qwen3-forced-aligner"
 #: Pause before a model that could not be loaded for a passing reason is tried again.
 TRY_AGAIN_SECONDS = 30.0
 #: Files that changed after a load had failed are left alone for this long: a copy goes on.
@@ -454,40 +452,3 @@ def _why_go(ready: Ready, model: SpeechModel | None, has_work: Callable[[str], b
     if settings.IDLE_UNLOAD_SECONDS and idle_seconds >= settings.IDLE_UNLOAD_SECONDS:
         return f"idle for {settings.IDLE_UNLOAD_SECONDS / 60:g} minutes"
     return ""
-
-
-def weights_dir_of(model: SpeechModel | Recipe) -> Path | None:
-    """Return the folder of the weights that the row names; None: it names none."""
-    return Path(settings.WEIGHTS_DIR, model.weights) if model.weights else None
-
-
-def config_of(model: SpeechModel | Recipe) -> EngineConfig:
-    """Return what the engine of this row is built from."""
-    options = dict(model.options)
-    return EngineConfig(
-        weights_dir=weights_dir_of(model),
-        aligner_dir=_aligner_dir(model.engine, options),
-        device=settings.DEVICE,
-        threads=settings.ENGINE_THREADS,
-        options=options,
-    )
-
-
-def _aligner_dir(engine: str, options: dict[str, Any]) -> Path | None:
-    """Take the option ``aligner``, which is not the engine's, and return the folder that it names.
-
-    A name below the directory of weights, or a path; null or "": none. Without the option, the
-    aligner that ``fetch_model`` fetches is used where it is there. Raises ``EngineError``.
-    """
-    if engine != SpeechModel.Engine.QWEN3_ASR:
-        return None
-    if "aligner" not in options:
-        usual = Path(settings.WEIGHTS_DIR, USUAL_ALIGNER)
-        return usual if usual.is_dir() else None
-    named = options.pop("aligner")
-    if not isinstance(named, str | None):
-        raise EngineError(
-            f"The option aligner is {named!r}, but it has to be the name of a folder of weights, "
-            "a path, or null."
-        )
-    return Path(settings.WEIGHTS_DIR, named) if named else None
