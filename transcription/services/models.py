@@ -21,6 +21,9 @@ from transcription.services.errors import ServiceError
 
 logger = logging.getLogger(__name__)
 
+#: The model that every installation begins with.
+EMBEDDED_MODEL = "whisper-base"
+
 #: How far a worker, or all of them, are with the generation that a model's row asks for.
 #: *unloaded*: nothing is wrong, and it will be loaded when it is next needed.
 Standing = Literal["loaded", "reloading", "failed", "unloaded", "no_worker"]
@@ -61,11 +64,11 @@ def ensure_default_models() -> None:
     """Enter the embedded model where there is no model at all: a first start must work."""
     if not SpeechModel.objects.exists():
         SpeechModel.objects.get_or_create(
-            name="whisper-base",
+            name=EMBEDDED_MODEL,
             defaults={
                 "title": "Whisper base",
                 "engine": SpeechModel.Engine.WHISPER,
-                "weights": "whisper-base",
+                "weights": EMBEDDED_MODEL,
                 "chunk_seconds": 30.0,
             },
         )
@@ -91,7 +94,7 @@ ROLES = {
         order=10, chunk_seconds=90.0, better="qwen3-asr-1.7b", short_seconds=60.0
     ),
     "qwen3-asr-1.7b": Role(order=20, chunk_seconds=90.0),
-    "whisper-base": Role(order=100, chunk_seconds=30.0),
+    EMBEDDED_MODEL: Role(order=100, chunk_seconds=30.0),
 }
 _UNKNOWN_ROLE = Role(order=50, chunk_seconds=30.0)
 

@@ -23,6 +23,7 @@ from transcription.management.benchmarks import (
     web_process,
 )
 from transcription.management.benchmarks.common import Report, recordings_in
+from transcription.services.models import EMBEDDED_MODEL
 
 PARTS = ("web", "cost", "throughput", "long", "concurrency", "batches", "api", "waiting")
 #: What is measured where nothing is named.
@@ -108,7 +109,7 @@ class Command(BaseCommand):
         odd = set(parts) & NOT_FOR[engine]
         if odd:
             raise CommandError(f"{', '.join(sorted(odd))} cannot be asked of the engine {engine}.")
-        weights = given["weights"] or ("whisper-base" if engine == "whisper" else None)
+        weights = given["weights"] or (EMBEDDED_MODEL if engine == "whisper" else None)
         if (
             engine == "qwen3_asr"
             and weights is None

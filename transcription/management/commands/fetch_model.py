@@ -11,6 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, OutputWrapper
 
+from transcription.services.models import EMBEDDED_MODEL
 from transcription.weights.catalogue import (
     CATALOGUE_PATH,
     CatalogueError,
@@ -26,9 +27,6 @@ from transcription.weights.fetch import (
     fetch_model,
     is_in_place,
 )
-
-#: What `services.models.ensure_default_models` enters where there is no model yet.
-EMBEDDED_MODEL = "whisper-base"
 
 
 class Command(BaseCommand):
