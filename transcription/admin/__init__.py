@@ -1,6 +1,7 @@
 """The admin: transcriptions and their chunks, models, tokens, webhooks, bots, workers."""
 
 from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
 
 from transcription.admin.bots import BotAdmin
 from transcription.admin.chunks import ChunkAdmin
@@ -24,4 +25,4 @@ __all__ = [
     "WorkerAdmin",
 ]
 
-admin.site.site_header = admin.site.site_title = "Speech recognition"
+admin.site.site_header = admin.site.site_title = _("Speech recognition")

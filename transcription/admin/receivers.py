@@ -9,7 +9,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.db import models
 from django.http import HttpRequest
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from transcription.models import Event
 from transcription.services.errors import ServiceError
@@ -52,6 +52,9 @@ def do_for_each(
     if len(refused) > 3:
         page.message_user(
             request,
-            _("%d more were left as they are.") % (len(refused) - 3),
+            ngettext(
+                "%d more was left as it is.", "%d more were left as they are.", len(refused) - 3
+            )
+            % (len(refused) - 3),
             messages.WARNING,
         )

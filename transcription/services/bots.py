@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from transcription.models import Bot, Delivery, Event, Transcription
 from transcription.models.webhook import TEST_EVENT
 from transcription.services import outbox
-from transcription.services.errors import ServiceError
+from transcription.services.errors import ServiceError, error_message
 from transcription.services.webhooks import checked_url
 
 EXCERPT_CHARACTERS = 300
@@ -49,7 +49,7 @@ def message_for(delivery: Delivery, bot: Bot, row: Transcription | None) -> str:
     if facts:
         lines.append(", ".join(facts))
     if data["error"]:
-        lines.append(data["error"]["message"])
+        lines.append(error_message(row))
     if bot.include_excerpt and row.text:
         text = row.text
         lines.append(text if len(text) <= EXCERPT_CHARACTERS else text[:EXCERPT_CHARACTERS] + "…")
