@@ -64,6 +64,10 @@ class DeliveryAdmin(admin.ModelAdmin):
         user = request.user
         return bool(user.is_active and user.has_perm("transcription.change_delivery"))
 
+    @admin.display(description=_("message id"))
+    def message_id(self, row: Delivery) -> str:
+        return row.message_id
+
     @admin.display(description=_("error"), empty_value="–")
     def error(self, row: Delivery) -> str | None:
         if not row.error_code:

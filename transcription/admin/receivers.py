@@ -9,6 +9,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.db import models
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from transcription.models import Event
@@ -21,7 +22,9 @@ class EventsField(forms.MultipleChoiceField):
     widget = forms.CheckboxSelectMultiple
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(choices=Event.choices, initial=list(Event.values), **kwargs)
+        super().__init__(
+            label=_("events"), choices=Event.choices, initial=list(Event.values), **kwargs
+        )
 
 
 def validation_error(error: ServiceError) -> forms.ValidationError:

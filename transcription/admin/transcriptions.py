@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
-from django.utils.text import Truncator
+from django.utils.text import Truncator, format_lazy
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -27,6 +27,7 @@ from transcription.admin.transcription_filters import (
 from transcription.models import Transcription
 from transcription.services import change, search
 from transcription.services.errors import ServiceError, error_message
+from transcription.services.warnings import warnings_in_words
 
 #: Not needed by the list, and possibly megabytes.
 HEAVY_FIELDS = ("text", "prompt")
@@ -76,10 +77,14 @@ class TranscriptionAdmin(admin.ModelAdmin):
     paginator = CappedPaginator
     # Not looked at but for the box to be there: the search has an index of its own.
     search_fields = ("title",)
-    search_help_text = _(
-        "Words of the text, the title or the file's name; words in quotation marks stand together. "
-        "Or a whole id. The newest %(most)s are found: a span of time reaches older ones."
-    ) % {"most": f"{search.MOST_HITS:,}"}
+    search_help_text = format_lazy(
+        _(
+            "Words of the text, the title or the file's name; words in quotation marks stand "
+            "together. Or a whole id. The newest {most} are found: a span of time reaches older "
+            "ones."
+        ),
+        most=f"{search.MOST_HITS:,}",
+    )
     actions = ("retry", "cancel")
     fieldsets = (
         (None, {"fields": ("title", "id", "owner", "request_id")}),
@@ -89,7 +94,7 @@ class TranscriptionAdmin(admin.ModelAdmin):
                 "fields": (
                     ("status", "step"),
                     "progress_percent",
-                    "warnings",
+                    "warned_of",
                     ("error_code", "what_went_wrong"),
                     ("state", "attempts"),
                     "last_error",
@@ -183,6 +188,10 @@ class TranscriptionAdmin(admin.ModelAdmin):
     @admin.display(description=_("progress"))
     def progress_percent(self, row: Transcription) -> str:
         return f"{row.progress:.0%}"
+
+    @admin.display(description=_("warnings"), empty_value="–")
+    def warned_of(self, row: Transcription) -> str:
+        return "\n".join(warnings_in_words(row.warnings))
 
     @admin.display(description=_("error message"), empty_value="–")
     def what_went_wrong(self, row: Transcription) -> str | None:

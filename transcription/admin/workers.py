@@ -32,6 +32,7 @@ class WorkerAdmin(ReadOnlyAdmin):
         "started_at",
         "error",
     )
+    fields = (*list_display[:7], "models_failed", *list_display[7:])
 
     @admin.display(description=_("loaded"))
     def models_loaded(self, worker: Worker) -> str:
@@ -60,6 +61,19 @@ class WorkerAdmin(ReadOnlyAdmin):
             "name": last.get("name"),
             "because": because_in_words(last.get("unloaded_because") or ""),
         }
+
+    @admin.display(description=_("could not be loaded"), empty_value="–")
+    def models_failed(self, worker: Worker) -> str | None:
+        words = gettext("%(name)s (generation %(generation)s): %(error)s")
+        return "\n".join(
+            words
+            % {
+                "name": entry.get("name"),
+                "generation": entry.get("generation"),
+                "error": entry.get("message"),
+            }
+            for entry in worker.failed
+        )
 
 
 def _moment(value: object) -> str:
