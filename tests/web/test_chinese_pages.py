@@ -35,11 +35,14 @@ NAMES = {
     *("SRT", "TSV", "TXT", "URL", "URLs", "UUID", "VTT", "WAV", "MiB", "GiB", "WER", "CER", "CPU"),
     *("GPU", "MP", "FLAC", "OGG", "AAC", "AMR", "WebM", "Opus", "Webhook", "OpenAI", "OpenAPI"),
     *("Apprise", "Lark", "Qwen", "Whisper", "transformers", "Django", "Cookie", "Token", "Vue"),
+    *("CTranslate", "Control", "Command", "Mac", "LDAP", "wav", "ASCII"),
     *("fake", "cpu", "utf", "UTC", "Ctrl", "Shift", "Alt", "Esc", "Enter", "Tab", "Space"),
 }
-#: Names of fields, settings and commands that are quoted in a sentence, as they are written.
-QUOTED = {"manage", "fetch", "model", "NAME", "beam", "size", "qwen", "asr", "models", "weights"}
-ALLOWED = NAMES | QUOTED
+#: What Django says of a yes or no beside its icon; it has no other words for it.
+YES_AND_NO = {"True", "False"}
+#: Stands for a name in a command.
+QUOTED = {"NAME"}
+ALLOWED = NAMES | YES_AND_NO | QUOTED
 
 
 @pytest.fixture
@@ -235,7 +238,7 @@ def admin_pages(rows: Rows, model: type[models.Model]) -> list[str]:
 
 
 #: Made by packages: theirs are the rows, and the words.
-PACKAGES = {"auth", "django_q"}
+PACKAGES = {"auth"}
 
 
 @pytest.mark.parametrize("model", list(admin.site._registry), ids=lambda model: model.__name__)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_noop as _T
 
+DJANGO_Q = (_T("Task"),)
 DJANGO = (
     _T("Model name"),
     _T("Add link"),

@@ -68,10 +68,10 @@ class DeliveryAdmin(admin.ModelAdmin):
     def message_id(self, row: Delivery) -> str:
         return row.message_id
 
-    @admin.display(description=_("error"), empty_value="–")
-    def error(self, row: Delivery) -> str | None:
+    @admin.display(description=_("error"))
+    def error(self, row: Delivery) -> str:
         if not row.error_code:
-            return None
+            return "–"
         return delivery_error_message(
             row.error_code, status=row.http_status, detail=row.last_error, answer=row.answer
         )

@@ -9,8 +9,8 @@ from django import forms
 from django.contrib import admin, messages
 from django.db import models
 from django.http import HttpRequest
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from transcription.models import Event
 from transcription.services.errors import ServiceError
@@ -45,7 +45,7 @@ def do_for_each(
         try:
             do(row)
         except ServiceError as error:
-            refused.append(f"{row}: {error.words()}")
+            refused.append(gettext("%(name)s: %(why)s") % {"name": row, "why": error.words()})
         else:
             done += 1
     if done:

@@ -179,10 +179,10 @@ class SpeechModelAdmin(admin.ModelAdmin):
             "generations": ", ".join(map(str, serving)),
         }
 
-    @admin.display(description=_("last loaded"), empty_value="–")
-    def last_loaded(self, model: SpeechModel) -> str | None:
+    @admin.display(description=_("last loaded"))
+    def last_loaded(self, model: SpeechModel) -> str:
         if not model.last_good:
-            return None
+            return "–"
         number, place = model.last_good["generation"], model.last_good["weights"]
         if not place:
             return gettext("generation %(number)s, without weights") % {"number": number}

@@ -191,11 +191,11 @@ class TranscriptionAdmin(admin.ModelAdmin):
 
     @admin.display(description=_("warnings"), empty_value="–")
     def warned_of(self, row: Transcription) -> str:
-        return "\n".join(warnings_in_words(row.warnings))
+        return "\n".join(warnings_in_words(row.warnings)) or "–"
 
-    @admin.display(description=_("error message"), empty_value="–")
-    def what_went_wrong(self, row: Transcription) -> str | None:
-        return error_message(row) if row.error_code else None
+    @admin.display(description=_("error message"))
+    def what_went_wrong(self, row: Transcription) -> str:
+        return error_message(row) if row.error_code else "–"
 
     @admin.display(description=_("length"), empty_value="–")
     def duration(self, row: Transcription) -> str | None:
@@ -235,7 +235,7 @@ class TranscriptionAdmin(admin.ModelAdmin):
             try:
                 do(row)
             except ServiceError as error:
-                refused.append(f"{row}: {error.words()}")
+                refused.append(gettext("%(name)s: %(why)s") % {"name": row, "why": error.words()})
             else:
                 done += 1
         if done:

@@ -52,18 +52,18 @@ class WorkerAdmin(ReadOnlyAdmin):
             for entry in worker.loading
         )
 
-    @admin.display(description=_("left the memory"), empty_value="–")
-    def models_unloaded(self, worker: Worker) -> str | None:
+    @admin.display(description=_("left the memory"))
+    def models_unloaded(self, worker: Worker) -> str:
         if not worker.unloaded:
-            return None
+            return "–"
         last = worker.unloaded[-1]
         return gettext("%(name)s: %(because)s") % {
             "name": last.get("name"),
             "because": because_in_words(last.get("unloaded_because") or ""),
         }
 
-    @admin.display(description=_("could not be loaded"), empty_value="–")
-    def models_failed(self, worker: Worker) -> str | None:
+    @admin.display(description=_("could not be loaded"))
+    def models_failed(self, worker: Worker) -> str:
         words = gettext("%(name)s (generation %(generation)s): %(error)s")
         return "\n".join(
             words
