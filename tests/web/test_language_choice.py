@@ -152,3 +152,11 @@ def test_a_chat_is_told_in_the_language_of_the_setting(data_dir: Path) -> None:
         "1 分 1 秒",
         "录音超过 6 h。请切成几段后逐一发送。",
     ]
+
+
+def test_the_description_of_the_api_is_english_for_everybody() -> None:
+    told = [
+        Client(headers={"Accept-Language": name}).get("/api/v1/schema/").json()
+        for name in ("zh-CN", "en")
+    ]
+    assert told[0] == told[1]

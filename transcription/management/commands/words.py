@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError
 from django.core.management.commands import compilemessages, makemessages
+from django.core.management.utils import popen_wrapper
 
 #: Names of the folders below ``locale/``.
 LOCALES = ("en", "zh_Hans")
@@ -77,7 +78,7 @@ class Command(makemessages.Command):
 
 def compile_catalogue(path: Path) -> None:
     """Write the .mo beside a .po. Raises ``CommandError`` where placeholders differ."""
-    output, errors, status = makemessages.popen_wrapper(
+    output, errors, status = popen_wrapper(
         [
             compilemessages.Command.program,
             *compilemessages.Command.program_options,
