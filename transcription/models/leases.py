@@ -162,7 +162,7 @@ class LeasedWork(models.Model):
         CANCELLED = "cancelled", _("Cancelled")
 
     state = models.CharField(
-        _("state"), max_length=10, choices=State.choices, default=State.PENDING, editable=False
+        _("work state"), max_length=10, choices=State.choices, default=State.PENDING, editable=False
     )
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0, editable=False)
     """How often the work was started since it last made progress."""
