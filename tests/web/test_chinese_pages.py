@@ -6,11 +6,13 @@ wants a row in ``rows``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth.models import Group, User
 from django.contrib.auth.tokens import default_token_generator
@@ -19,7 +21,7 @@ from django.core.cache import cache
 from django.db import models
 from django.test import Client
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
@@ -223,6 +225,19 @@ def test_a_page_is_wholly_chinese(rows: Rows, browser: Client, settings: Any, na
     assert response.status_code == (404 if name == "no such page" else 200)
     assert 'lang="zh-hans"' in html
     assert english_in(html, ALLOWED) == []
+
+
+@pytest.mark.parametrize(
+    "model",
+    list(apps.get_app_config("transcription").get_models()),
+    ids=lambda model: model.__name__,
+)
+def test_a_model_has_a_chinese_name(model: type[models.Model]) -> None:
+    """They are said of whatever hangs on a row that is to be deleted, and of the permissions."""
+    with translation.override("zh-hans"):
+        for name in (model._meta.verbose_name, model._meta.verbose_name_plural):
+            assert english_in(str(name), ALLOWED) == []
+            assert re.search("[\u3400-\u9fff]", str(name))
 
 
 def admin_pages(rows: Rows, model: type[models.Model]) -> list[str]:
