@@ -364,11 +364,13 @@ def _conflict(row: Transcription, stale: dict[int, int], lines: Sequence[Line]) 
     text makes it ``segment_unknown``.
     """
     here = {line.id: line for line in lines}
-    steps = list(
-        row.revisions.filter(number__gte=0)
+    seen = Q(number__in={here[pk].revision for pk in stale if pk in here})
+    steps: list[dict[str, Any]] = [
+        {**step}
+        for step in row.revisions.filter(seen | Q(reordered=True))
         .order_by("-number")
         .values("number", "gone", "author_name", "changed_at")
-    )
+    ]
     by_number = {step["number"]: step for step in steps}
     found: list[dict[str, object]] = []
     for pk in stale:

@@ -215,7 +215,7 @@ def _write_segments(
 ) -> None:
     """Bring the rows to ``lines``; those that are new get their ids there."""
     segments = Segment.objects.filter(transcription=pk)
-    old_ids = {line.id for change in made for line in change.removed}
+    old_ids = {line.id for change in made for line in change.removed if line.id is not None}
     places = [at for change in made for at in range(change.at, change.at + len(change.inserted))]
     if is_reordered:
         # Up to the first change nothing moves.
