@@ -195,7 +195,7 @@ class ReviewViewSet(viewsets.GenericViewSet[Transcription]):
     write_scope = ApiToken.Scope.TRANSCRIBE
 
     def get_queryset(self) -> QuerySet[Transcription]:
-        return visible_to(self.request, Transcription.objects.defer("prompt"))
+        return visible_to(self.request, Transcription.objects.defer("text", "prompt"))
 
     @action(detail=True, methods=["get", "post"])
     def review(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -206,11 +206,9 @@ class ReviewViewSet(viewsets.GenericViewSet[Transcription]):
     def _look(self, row: Transcription) -> Response:
         request = self.request
         by = _by(request, _valid(ReviewQuery, request.query_params))
-        with transaction.atomic():
-            # First the number, so that a change that comes in between is told of again.
-            row.refresh_from_db(fields=["revision", "review_state", "status", "step", "text"])
-            review.require_reviewable(row)
-            lines = lines_of(row.pk)
+        review.require_reviewable(row)
+        # Read after the number: a change that came in between is told of again.
+        lines = lines_of(row.pk)
         presence.note(row, by)
         return Response(
             {
@@ -231,7 +229,7 @@ class ReviewViewSet(viewsets.GenericViewSet[Transcription]):
         with transaction.atomic():
             done = review.apply(row, by, operations)
             if given.get("after") is not None:
-                done = review.changes_since(row, given["after"], session=None)
+                done = review.with_all_since(row, given["after"], done)
         return Response(_told(done))
 
     @action(detail=True, methods=["post"], url_path="review/replace")
@@ -281,6 +279,7 @@ class ReviewViewSet(viewsets.GenericViewSet[Transcription]):
         """Return the text as a revision left it, and what differs from the machine's text and
         from the revision before. Revision 0 is the machine's text."""
         row = self.get_object()
+        review.require_reviewable(row)
         with _no_such_revision():
             then = revisions.look_back(row, _in_range(kwargs["number"]))
         return Response(

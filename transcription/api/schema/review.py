@@ -177,7 +177,12 @@ class Reviews(OpenApiViewExtension):
                                 ],
                             },
                             request_only=True,
-                        )
+                        ),
+                        OpenApiExample(
+                            "Only what others changed",
+                            value={"operations": [], "after": 3},
+                            request_only=True,
+                        ),
                     ],
                     extensions=codes(
                         *(*NOT_NOW, "review_conflict", "segment_unknown", "too_many_operations"),
@@ -212,7 +217,12 @@ class Reviews(OpenApiViewExtension):
                     ),
                 ],
             ),
-            revision=extend_schema(parameters=[NUMBER], responses=ThenSerializer, filters=False),
+            revision=extend_schema(
+                parameters=[NUMBER],
+                responses=ThenSerializer,
+                filters=False,
+                extensions=codes("not_reviewable"),
+            ),
             restore=extend_schema(
                 parameters=[NUMBER],
                 request=RestoreSerializer,
