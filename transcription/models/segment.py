@@ -26,6 +26,8 @@ class Segment(models.Model):
     """Times of the single words where they were asked for: start, end, word, probability."""
     avg_logprob = models.FloatField(_("mean log probability"), null=True, default=None)
     no_speech_probability = models.FloatField(_("no speech probability"), null=True, default=None)
+    revision = models.PositiveIntegerField(_("revision"), default=0, db_default=0)
+    """Number of the ``Revision`` that changed it last; 0: as the machine wrote it."""
 
     class Meta:
         verbose_name = _("segment")

@@ -68,7 +68,8 @@ def retry(row: Transcription) -> None:
     """Start a failed or cancelled transcription again; chunks that are done are kept.
 
     Raises ``wrong_status`` for any other, ``recording_missing`` when its audio is gone,
-    ``too_many_jobs`` where its owner has as many unfinished ones as are allowed.
+    ``too_many_jobs`` where its owner has as many unfinished ones as are allowed, and
+    ``retry_would_lose_review`` when people have corrected its text.
     """
     if not row.audio.name or not row.audio.storage.exists(row.audio.name):
         raise ServiceError("recording_missing")
@@ -76,7 +77,9 @@ def retry(row: Transcription) -> None:
     with transaction.atomic():
         if row.status in again:
             quotas.check_jobs(row.owner)
-        changed = Transcription.objects.filter(pk=row.pk, status__in=again).update(
+        changed = Transcription.objects.filter(
+            pk=row.pk, status__in=again, revision=0
+        ).update(
             status=Transcription.Status.QUEUED,
             step=Transcription.Step.PREPARE,
             state=State.PENDING,
@@ -93,6 +96,9 @@ def retry(row: Transcription) -> None:
             text="",
             language="",
             completed_at=None,
+            review_state=Transcription.ReviewState.UNREVIEWED,
+            reviewed_by=None,
+            reviewed_at=None,
         )
         if changed:
             # Not pending yet: the preparing step revives them once their audio is decoded again.
@@ -105,6 +111,8 @@ def retry(row: Transcription) -> None:
             bell.wake(bell.ENGINE)
     row.refresh_from_db()
     if not changed:
+        if row.revision and row.status in again:
+            raise ServiceError("retry_would_lose_review")
         raise wrong_status(row.status)
     logger.info("Retrying %s.", row.pk)
 
