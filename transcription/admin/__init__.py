@@ -1,7 +1,5 @@
 """The admin: transcriptions and their chunks, models, tokens, webhooks, bots, workers."""
 
-from django.contrib import admin
-
 from transcription.admin.bots import BotAdmin
 from transcription.admin.chunks import ChunkAdmin
 from transcription.admin.deliveries import DeliveryAdmin
@@ -23,5 +21,3 @@ __all__ = [
     "WebhookEndpointAdmin",
     "WorkerAdmin",
 ]
-
-admin.site.site_header = admin.site.site_title = "Speech recognition"

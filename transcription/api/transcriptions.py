@@ -30,7 +30,7 @@ from transcription.api.partial import content_of, segments_from
 from transcription.api.transcribe import AlwaysJson, error_message, when_the_client_leaves
 from transcription.models import ApiToken, Transcription
 from transcription.services import change
-from transcription.services.remove import remove
+from transcription.services.remove import remove, remove_audio
 from transcription.web.ranges import send_file
 from transcription.web.watcher import wait_until_final
 
@@ -129,6 +129,8 @@ class TranscriptionDetailSerializer(TranscriptionSerializer):
                 name: f"{shown['url']}{name}/"
                 for name in ("audio", "download", "events", "segments")
             },
+            # Deleted, and the text kept.
+            **({} if instance.audio.name else {"audio": None}),
         }
         return shown
 
@@ -262,10 +264,16 @@ class TranscriptionViewSet(
         change.retry(row)
         return self._shown(row, TranscriptionSerializer, status=status.HTTP_202_ACCEPTED)
 
-    @action(detail=True, content_negotiation_class=AlwaysJson)
+    @action(detail=True, methods=["get", "delete"], content_negotiation_class=AlwaysJson)
     def audio(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Send the recording as it was sent in, or the range of it that is asked for."""
+        """Send the recording as it was sent in, or the range of it that is asked for.
+
+        DELETE deletes the recording of a transcription that is over, and keeps its text.
+        """
         row = self.get_object()
+        if request.method == "DELETE":
+            remove_audio(row)
+            return Response(status=status.HTTP_204_NO_CONTENT)
         if not row.audio.name:
             raise Http404
         path = Path(row.audio.path)

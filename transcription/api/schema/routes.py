@@ -70,6 +70,32 @@ EVENTS = (
 )
 
 
+def _audio(method: Any) -> Any:
+    sent = extend_schema(
+        methods=["GET"],
+        description="Send the recording as it was sent in, or the range of it that is asked for.",
+        parameters=[
+            header("Range", "The part that is asked for, as bytes=0-999."),
+            header("If-Range", "Only if the recording is still this one."),
+            header("If-None-Match", "Not if the recording is still this one."),
+        ],
+        responses={
+            (200, "*/*"): OpenApiResponse(BINARY, description="The recording."),
+            (206, "*/*"): OpenApiResponse(BINARY, description="The part of it."),
+            304: OpenApiResponse(description="It is still that one."),
+            (412, "*/*"): OpenApiResponse(description="It is another one."),
+            (416, "*/*"): OpenApiResponse(description="The part is outside of it."),
+        },
+    )
+    deleted = extend_schema(
+        methods=["DELETE"],
+        description="Delete the recording of a transcription that is over, and keep its text.",
+        responses={204: OpenApiResponse(description="The text alone is kept.")},
+        extensions=codes("wrong_status", "csrf_failed"),
+    )
+    return sent(deleted(method))
+
+
 class Transcriptions(OpenApiViewExtension):
     """``/api/v1/transcriptions/``."""
 
@@ -110,20 +136,7 @@ class Transcriptions(OpenApiViewExtension):
                     *("too_many_jobs", "daily_quota_used"),
                 ),
             ),
-            audio=extend_schema(
-                parameters=[
-                    header("Range", "The part that is asked for, as bytes=0-999."),
-                    header("If-Range", "Only if the recording is still this one."),
-                    header("If-None-Match", "Not if the recording is still this one."),
-                ],
-                responses={
-                    (200, "*/*"): OpenApiResponse(BINARY, description="The recording."),
-                    (206, "*/*"): OpenApiResponse(BINARY, description="The part of it."),
-                    304: OpenApiResponse(description="It is still that one."),
-                    (412, "*/*"): OpenApiResponse(description="It is another one."),
-                    (416, "*/*"): OpenApiResponse(description="The part is outside of it."),
-                },
-            ),
+            audio=_audio,
             segments=extend_schema(
                 parameters=[SegmentQuery],
                 responses=shapes.SegmentPageSerializer,
