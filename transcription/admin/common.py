@@ -7,6 +7,8 @@ from django.core.paginator import Paginator
 from django.db import models
 from django.http import HttpRequest
 from django.utils.functional import cached_property
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 #: Rows that a list counts; nobody pages further, and counting a million takes seconds. Of more
 #: the list says that they are more (``templates/admin/transcription/pagination.html``).
@@ -31,6 +33,11 @@ class CappedPaginator(Paginator):
     def is_capped(self) -> bool:
         """Whether there are more rows than it counts."""
         return isinstance(self.object_list, models.QuerySet) and self._seen > COUNT_LIMIT
+
+
+def two_lines(first: object, second: object) -> SafeString:
+    """Return a cell of a list with a second, quieter line."""
+    return format_html("{}<br><small>{}</small>", first, second)
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):

@@ -29,6 +29,7 @@ class Bar:
     width: float
     height: float
     middle: float
+    right: float
     #: In the unit of the picture.
     amount: float
 
@@ -83,6 +84,7 @@ def picture(name: str, title: str, spans: Sequence[Span], labels: Sequence[str])
                 width=round(step * 0.76, 2),
                 height=round(height, 2),
                 middle=round(x + step / 2, 2),
+                right=round(x + step * 0.88, 2),
                 amount=span.audio_seconds / unit_seconds,
             )
         )

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -14,10 +13,11 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.text import Truncator
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
-from transcription.admin.common import CappedPaginator
+from transcription.admin.common import CappedPaginator, two_lines
+from transcription.admin.transcription_actions import HEAVY_FIELDS, TranscriptionActions
 from transcription.admin.transcription_filters import (
     CreatedFilter,
     LanguageFilter,
@@ -25,17 +25,15 @@ from transcription.admin.transcription_filters import (
     StatusFilter,
 )
 from transcription.models import Transcription
-from transcription.services import change, search
-from transcription.services.errors import ServiceError
+from transcription.services import search
+from transcription.templatetags.spans import age, clock
 
-#: Not needed by the list, and possibly megabytes.
-HEAVY_FIELDS = ("text", "prompt")
 #: Longer ones would push the columns behind them out of a window of 1280 pixels.
 NAME_CHARACTERS = 40
 
 
 @admin.register(Transcription)
-class TranscriptionAdmin(admin.ModelAdmin):
+class TranscriptionAdmin(TranscriptionActions):
     """A list that stays quick at a million rows, and a page on which only the title is edited.
 
     Recordings come in by the API, where they are checked and made durable, so none is added
@@ -46,9 +44,8 @@ class TranscriptionAdmin(admin.ModelAdmin):
         "name",
         "state_of_work",
         "created",
-        "duration",
-        "language_code",
-        "model_used",
+        "length_and_speed",
+        "model_and_language",
         "owner",
     )
     list_filter = (StatusFilter, CreatedFilter, ModelFilter, LanguageFilter)
@@ -66,11 +63,10 @@ class TranscriptionAdmin(admin.ModelAdmin):
         "Words of the text, the title or the file's name; words in quotation marks stand together. "
         "Or a whole id. The newest %(most)s are found: a span of time reaches older ones."
     ) % {"most": f"{search.MOST_HITS:,}"}
-    actions = ("retry", "cancel")
     fieldsets = (
         (None, {"fields": ("title", "id", "owner", "request_id")}),
         (
-            "Status",
+            _("Status"),
             {
                 "fields": (
                     ("status", "step"),
@@ -85,22 +81,26 @@ class TranscriptionAdmin(admin.ModelAdmin):
             },
         ),
         (
-            "Recording",
+            _("Recording"),
             {
                 "fields": (
                     "file_name",
+                    "audio_kept",
                     ("content_type", "size_bytes"),
                     "sha256",
                     ("duration_seconds", "speech_seconds"),
                 )
             },
         ),
-        ("Asked for", {"fields": (("language_hint", "requested_model"), "prompt")}),
+        (_("Asked for"), {"fields": (("language_hint", "requested_model"), "prompt")}),
         (
-            "Result",
+            _("Result"),
             {"fields": (("language", "model_name", "routing_reason", "engine_seconds"), "text")},
         ),
     )
+
+    class Media:
+        css = {"all": ["transcription/admin/lists.css"]}
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: Transcription | None = None
@@ -153,69 +153,37 @@ class TranscriptionAdmin(admin.ModelAdmin):
 
     @admin.display(description=_("created"), ordering="created_at")
     def created(self, row: Transcription) -> str:
-        return format_html(
-            '<span style="white-space: nowrap">{}</span>',
-            timezone.localtime(row.created_at).strftime("%Y-%m-%d %H:%M"),
-        )
+        when = timezone.localtime(row.created_at)
+        ago = gettext("%(age)s ago") % {"age": age(row.created_at)}
+        return two_lines(f"{when:%Y-%m-%d}", f"{when:%H:%M}, {ago}")
 
-    @admin.display(description=_("lang."), empty_value="–")
-    def language_code(self, row: Transcription) -> str | None:
-        return row.language or None
+    @admin.display(description=_("model, language"), empty_value="–")
+    def model_and_language(self, row: Transcription) -> str | None:
+        model = Truncator(row.model_name).chars(NAME_CHARACTERS // 2) if row.model_name else ""
+        return two_lines(model, row.language) if model or row.language else None
 
-    @admin.display(description=_("model"), empty_value="–")
-    def model_used(self, row: Transcription) -> str | None:
-        return Truncator(row.model_name).chars(NAME_CHARACTERS // 2) if row.model_name else None
-
-    @admin.display(description="progress")
+    @admin.display(description=_("progress"))
     def progress_percent(self, row: Transcription) -> str:
         return f"{row.progress:.0%}"
 
-    @admin.display(description=_("length"), empty_value="–")
-    def duration(self, row: Transcription) -> str | None:
+    @admin.display(description=_("length, speed"), empty_value="–")
+    def length_and_speed(self, row: Transcription) -> str | None:
+        """The second is seconds of audio for each second of the engine (RTFx)."""
         if row.duration_seconds is None:
             return None
-        minutes, seconds = divmod(round(row.duration_seconds), 60)
-        hours, minutes = divmod(minutes, 60)
-        return f"{hours}:{minutes:02}:{seconds:02}"
+        speed = row.duration_seconds / row.engine_seconds if row.engine_seconds else None
+        return two_lines(clock(row.duration_seconds), f"{speed:.1f}×" if speed else "")
 
-    @admin.display(description="chunks")
+    @admin.display(description=_("audio"))
+    def audio_kept(self, row: Transcription) -> str:
+        return gettext("kept") if row.audio.name else gettext("deleted; the text is kept")
+
+    @admin.display(description=_("chunks"))
     def chunks_link(self, row: Transcription) -> str:
         address = reverse("admin:transcription_chunk_changelist")
         return format_html(
-            '<a href="{}?transcription__id__exact={}">Show its chunks</a>', address, row.pk
+            '<a href="{}?transcription__id__exact={}">{}</a>',
+            address,
+            row.pk,
+            gettext("Show its chunks"),
         )
-
-    @admin.action(description="Retry (failed or cancelled)", permissions=["change"])
-    def retry(self, request: HttpRequest, queryset: QuerySet[Transcription]) -> None:
-        self._for_each(request, queryset, change.retry, "started again")
-
-    @admin.action(description="Cancel (keeps the text so far)", permissions=["change"])
-    def cancel(self, request: HttpRequest, queryset: QuerySet[Transcription]) -> None:
-        self._for_each(request, queryset, change.cancel, "cancelled")
-
-    def _for_each(
-        self,
-        request: HttpRequest,
-        rows: QuerySet[Transcription],
-        do: Callable[[Transcription], None],
-        done_words: str,
-    ) -> None:
-        done, refused = 0, []
-        for row in rows.defer(*HEAVY_FIELDS):
-            try:
-                do(row)
-            except ServiceError as error:
-                refused.append(f"{row}: {error.words()}")
-            else:
-                done += 1
-        if done:
-            words = ngettext("%d transcription was %s.", "%d transcriptions were %s.", done)
-            self.message_user(request, words % (done, done_words), messages.SUCCESS)
-        if refused:
-            words = ngettext(
-                "%d was left as it is: %s", "%d were left as they are: %s", len(refused)
-            )
-            # The first few say what the trouble is; a page of them says no more.
-            self.message_user(
-                request, words % (len(refused), " | ".join(refused[:3])), messages.WARNING
-            )

@@ -22,14 +22,15 @@ from rest_framework.utils.urls import replace_query_param
 
 from transcription.api import sse
 from transcription.api.authentication import visible_to
-from transcription.api.downloads import download, file_name
+from transcription.api.downloads import download
 from transcription.api.events import transcription_events
 from transcription.api.filters import ORDERINGS, TranscriptionFilter
 from transcription.api.intake import SubmissionSerializer, accept
-from transcription.api.partial import content_of, segments_from
 from transcription.api.transcribe import AlwaysJson, error_message, when_the_client_leaves
 from transcription.models import ApiToken, Transcription
 from transcription.services import change
+from transcription.services.export import file_name
+from transcription.services.reading import content_of, segments_from
 from transcription.services.remove import remove, remove_audio
 from transcription.web.ranges import send_file
 from transcription.web.watcher import wait_until_final

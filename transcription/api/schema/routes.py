@@ -17,7 +17,6 @@ from drf_spectacular.utils import (
 )
 
 from transcription.api.browser_token import BrowserTokenSerializer
-from transcription.api.downloads import DOWNLOAD_FORMATS
 from transcription.api.filters import ListQuery
 from transcription.api.intake import SubmissionSerializer
 from transcription.api.reload_model import ReloadSerializer
@@ -48,6 +47,7 @@ from transcription.api.webhooks import (
     SecretSerializer,
 )
 from transcription.models import ApiToken
+from transcription.services.export import DOWNLOAD_FORMATS
 from transcription.text.docx import DOCX_MEDIA_TYPE
 
 
