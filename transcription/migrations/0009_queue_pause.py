@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('transcription', '0007_search'),
+        ('transcription', '0008_review'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

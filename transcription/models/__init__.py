@@ -5,6 +5,7 @@ from transcription.models.delivery import Delivery
 from transcription.models.leases import Lease, LeasedWork
 from transcription.models.limits import DayUsage, IdempotencyKey, UserLimits
 from transcription.models.queue import QueuePause, Throughput
+from transcription.models.revision import Presence, Revision
 from transcription.models.search_text import SearchText
 from transcription.models.segment import Segment
 from transcription.models.speech_model import SpeechModel
@@ -24,7 +25,9 @@ __all__ = [
     "IdempotencyKey",
     "Lease",
     "LeasedWork",
+    "Presence",
     "QueuePause",
+    "Revision",
     "SearchText",
     "Segment",
     "SpeechModel",

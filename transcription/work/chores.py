@@ -13,7 +13,7 @@ from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from transcription.models import LeasedWork, Transcription
-from transcription.services import idempotency, queue, quotas, search, throughput
+from transcription.services import idempotency, presence, queue, quotas, search, throughput
 from transcription.work import upkeep
 from transcription.work.batching import in_turns
 from transcription.work.finish import finish_these
@@ -154,3 +154,4 @@ def _upkeep_sometimes(runtime: Runtime) -> None:
         idempotency.forget_old_keys()
         quotas.forget_past_days()
         throughput.forget_old()
+        presence.forget_closed()
