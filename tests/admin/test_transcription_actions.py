@@ -222,3 +222,25 @@ def test_a_table_costs_few_queries_however_long_it_is(
     with django_assert_num_queries(2):
         lines = b"".join(export.table(ids)).decode().splitlines()
     assert len(lines) == 61
+
+
+def test_texts_are_approved_and_the_list_is_narrowed_by_it(staff: Client, root: User) -> None:
+    row, running = done("Budget"), Transcription.objects.create(title="Live")
+    other = done("Other")
+
+    said = messages_of(staff.post(LIST, form("approve", row, running), follow=True))
+
+    row.refresh_from_db()
+    assert (row.review_state, row.reviewed_by) == ("approved", root)
+    assert said[0] == "The text of 1 transcription was approved."
+    assert "1 was left as it is: Live: " in said[1]
+    again = staff.post(LIST, form("approve", row), follow=True)
+    assert messages_of(again) == ["There was nothing to do."]
+
+    def narrowed(review: str) -> list[Transcription]:
+        return list(staff.get(LIST, {"review": review}).context["cl"].result_list)
+
+    assert (narrowed("approved"), narrowed("unreviewed")) == ([row], [other])
+    html = staff.get(LIST).content.decode()
+    assert "Completed<br><small>approved</small>" in html
+    assert "Completed<br><small>needs review</small>" in html

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from tests.api.conftest import caller, told, url_of
-from tests.services.reviewed import OTHER_PAGE, PAGE, line, reviewable, texts
-from transcription.models import ApiToken, Transcription
+from tests.api.conftest import told, url_of
+from tests.services.reviewed import PAGE, line, reviewable
+from transcription.models import Transcription
 
 pytestmark = pytest.mark.django_db
 

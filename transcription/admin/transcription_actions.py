@@ -19,9 +19,10 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from transcription.admin.streaming import sent_as_file
 from transcription.models import Transcription
-from transcription.services import change, export
+from transcription.services import change, export, review
 from transcription.services.errors import ServiceError
 from transcription.services.remove import remove_audio
+from transcription.services.revisions import By
 from transcription.text.table import CSV_MEDIA_TYPE
 
 #: Not needed by lists and actions, and possibly megabytes.
@@ -47,12 +48,20 @@ def _exporting(format_name: str, label: Any) -> Any:
     return export_as
 
 
+def _approve(row: Transcription, by: By) -> bool:
+    if row.review_state == Transcription.ReviewState.APPROVED:
+        return False
+    review.set_state(row, by, Transcription.ReviewState.APPROVED)
+    return True
+
+
 class TranscriptionActions(admin.ModelAdmin):
     """The actions of the list of transcriptions."""
 
     actions = (
         "retry",
         "cancel",
+        "approve",
         "export_txt",
         "export_srt",
         "export_vtt",
@@ -85,6 +94,19 @@ class TranscriptionActions(admin.ModelAdmin):
             change.cancel,
             lambda count: ngettext(
                 "%d transcription was cancelled.", "%d transcriptions were cancelled.", count
+            ),
+        )
+
+    @admin.action(description=gettext_lazy("Approve the text"), permissions=["change"])
+    def approve(self, request: HttpRequest, queryset: _Rows) -> None:
+        self._for_each(
+            request,
+            queryset,
+            lambda row: _approve(row, By(user=request.user)),  # type: ignore[arg-type]
+            lambda count: ngettext(
+                "The text of %d transcription was approved.",
+                "The texts of %d transcriptions were approved.",
+                count,
             ),
         )
 

@@ -19,13 +19,17 @@ from django.utils.translation import gettext_lazy as _
 from transcription.admin.common import CappedPaginator, two_lines
 from transcription.admin.transcription_actions import HEAVY_FIELDS, TranscriptionActions
 from transcription.admin.transcription_filters import (
+    REVIEW_WORDS,
+    STATUS_WORDS,
     CreatedFilter,
     LanguageFilter,
     ModelFilter,
+    ReviewFilter,
     StatusFilter,
 )
 from transcription.models import Transcription
 from transcription.services import search
+from transcription.services.export import WITH_TEXT
 from transcription.templatetags.spans import age, clock
 
 #: Longer ones would push the columns behind them out of a window of 1280 pixels.
@@ -48,7 +52,7 @@ class TranscriptionAdmin(TranscriptionActions):
         "model_and_language",
         "owner",
     )
-    list_filter = (StatusFilter, CreatedFilter, ModelFilter, LanguageFilter)
+    list_filter = (StatusFilter, ReviewFilter, CreatedFilter, ModelFilter, LanguageFilter)
     list_select_related = ("owner",)
     list_per_page = 50
     # Whatever else it was ordered by, all rows would be read and sorted for one page.
@@ -76,6 +80,7 @@ class TranscriptionAdmin(TranscriptionActions):
                     ("state", "attempts"),
                     "last_error",
                     ("created_at", "started_at", "completed_at"),
+                    ("review_state", "reviewed_by", "reviewed_at"),
                     "chunks_link",
                 )
             },
@@ -146,10 +151,14 @@ class TranscriptionAdmin(TranscriptionActions):
     def name(self, row: Transcription) -> str:
         return Truncator(str(row)).chars(NAME_CHARACTERS)
 
-    @admin.display(description=_("status"))
+    @admin.display(description=_("status, review"))
     def state_of_work(self, row: Transcription) -> str:
-        status = row.get_status_display()
-        return f"{status} {row.progress:.0%}" if row.status == row.Status.PROCESSING else status
+        status = STATUS_WORDS[Transcription.Status(row.status)]
+        if row.status == row.Status.PROCESSING:
+            return f"{status} {row.progress:.0%}"
+        if row.status not in WITH_TEXT:
+            return str(status)
+        return two_lines(status, REVIEW_WORDS[Transcription.ReviewState(row.review_state)])
 
     @admin.display(description=_("created"), ordering="created_at")
     def created(self, row: Transcription) -> str:

@@ -110,7 +110,7 @@ def archive(ids: Sequence[UUID], format_name: str) -> Iterator[bytes]:
 def table(ids: Sequence[UUID]) -> Iterator[bytes]:
     """Yield a CSV file with a line for each of these transcriptions, in their order."""
     heading = ("id", "title", "file_name", "owner", "status", "language", "duration_seconds",
-               "model", "created_at", "text")  # fmt: skip
+               "model", "review_state", "created_at", "text")  # fmt: skip
     yield (CSV_START + csv_row(heading)).encode()
     for first in range(0, len(ids), ROWS_AT_ONCE):
         portion = ids[first : first + ROWS_AT_ONCE]
@@ -128,6 +128,7 @@ def _cells(row: Transcription) -> tuple[str | float | None, ...]:
         row.language,
         row.duration_seconds,
         row.model_name,
+        row.review_state,
         row.created_at.isoformat(timespec="seconds"),
         row.text,
     )
