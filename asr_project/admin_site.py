@@ -45,7 +45,7 @@ class ServiceAdminSite(AdminSite):
             if app["app_label"] in OURS
             for model in app["models"]
         ]
-        sections = []
+        sections: list[dict[str, Any]] = []
         for heading, names in SECTIONS:
             is_first = not sections
             mine = [one for one in models if one["object_name"] in names]

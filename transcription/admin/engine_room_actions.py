@@ -10,7 +10,6 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.contrib.admin import AdminSite
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -23,6 +22,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods
 
+from transcription.admin.common import log
 from transcription.models import QueuePause, SpeechModel
 from transcription.services import arrange, models, queue, retry_failed
 from transcription.services.errors import ServiceError
@@ -327,9 +327,7 @@ def _perform(
                 form.add_error(None, error.words())
             else:
                 messages.add_message(request, done.level, done.words)
-                LogEntry.objects.log_actions(
-                    request.user.pk, [target], CHANGE, done.words, single_object=True
-                )
+                log(request, [target], done.words)
                 follow = f"?{urlencode(done.follow)}" if done.follow else ""
                 return HttpResponseRedirect(done.onwards or room + follow)
     else:

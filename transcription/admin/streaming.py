@@ -30,5 +30,8 @@ class _Async:
         self._pieces = pieces
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        while (piece := await sync_to_async(next)(self._pieces, None)) is not None:
+        while (piece := await sync_to_async(self._next)()) is not None:
             yield piece
+
+    def _next(self) -> bytes | None:
+        return next(self._pieces, None)

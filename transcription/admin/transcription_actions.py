@@ -7,7 +7,6 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -17,6 +16,7 @@ from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from transcription.admin.common import log
 from transcription.admin.streaming import sent_as_file
 from transcription.models import Transcription
 from transcription.services import change, export, review
@@ -222,7 +222,7 @@ class TranscriptionActions(admin.ModelAdmin):
         if done:
             words = done_words(len(done)) % len(done)
             self.message_user(request, words, messages.SUCCESS)
-            LogEntry.objects.log_actions(request.user.pk, done, CHANGE, done_words(1) % 1)
+            log(request, done, done_words(1) % 1)
         elif not refused:
             self.message_user(request, _("There was nothing to do."), messages.INFO)
         if refused:
