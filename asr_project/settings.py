@@ -133,7 +133,7 @@ CORS_ALLOW_HEADERS = (
 
 INSTALLED_APPS = [
     "transcription.apps.TranscriptionConfig",
-    "django.contrib.admin",
+    "asr_project.admin_site.ServiceAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -63,6 +63,8 @@ def assert_goes_along_an_index(plan: str, *, may_sort: bool = False) -> None:
         ("root", ADMIN, {"p": "2"}),
         ("root", ADMIN, {"status__exact": "failed"}),
         ("root", ADMIN, {"language": "zh"}),
+        ("root", ADMIN, {"review": "unreviewed"}),
+        ("root", ADMIN, {"review": "approved", "model": "m"}),
         ("root", ADMIN, {"model": "m"}),
         ("root", ADMIN, {"language": "zh", "model": "m", "status__exact": "completed"}),
         ("root", ADMIN, {"created_from": "2020-01-01", "created_to": "2999-01-01"}),

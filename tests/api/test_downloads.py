@@ -12,8 +12,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from tests.api.conftest import url_of
-from transcription.api.downloads import DOWNLOAD_FORMATS, safe_name
 from transcription.models import Segment, Transcription
+from transcription.services.export import DOWNLOAD_FORMATS, safe_name
 
 Status, Step = Transcription.Status, Transcription.Step
 

@@ -11,6 +11,7 @@ from django.db import OperationalError
 from django.test import Client
 
 from transcription.models import SpeechModel
+from transcription.services import queue
 from transcription.web.health import first_model
 
 BASE_DIR = Path(__file__).resolve().parents[2]
@@ -37,6 +38,7 @@ def test_it_names_the_first_enabled_model_and_the_route(db: None, path: str) -> 
             "model": "first",
             "api_root": "/api/v1/transcribe",
             "version": described["project"]["version"],
+            "queue_paused": False,
         },
     )
 
@@ -45,10 +47,15 @@ def test_a_service_without_a_model_says_so_and_is_alive(db: None) -> None:
     assert Client().get("/health").json()["model"] is None
 
 
+def test_a_paused_queue_is_told(db: None) -> None:
+    queue.pause()
+    assert Client().get("/health").json()["queue_paused"] is True
+
+
 def test_the_database_is_asked_once_in_a_while_and_not_each_time(
     db: None, django_assert_num_queries: Any
 ) -> None:
-    with django_assert_num_queries(1):
+    with django_assert_num_queries(2):  # the model, the pause
         for _ in range(5):
             Client().get("/health")
 
@@ -59,7 +66,7 @@ def test_a_database_that_does_not_answer_makes_it_503(monkeypatch: Any) -> None:
     def fail() -> None:
         raise OperationalError("the disk is on fire")
 
-    monkeypatch.setattr(health, "_first_enabled", fail)
+    monkeypatch.setattr(health, "_standing", fail)
 
     for _ in range(2):  # the second from memory
         response = Client().get("/health")

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import cast
+
 from django.contrib import admin
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.paginator import Paginator
 from django.db import models
 from django.http import HttpRequest
 from django.utils.functional import cached_property
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 #: Rows that a list counts; nobody pages further, and counting a million takes seconds. Of more
 #: the list says that they are more (``templates/admin/transcription/pagination.html``).
@@ -31,6 +37,16 @@ class CappedPaginator(Paginator):
     def is_capped(self) -> bool:
         """Whether there are more rows than it counts."""
         return isinstance(self.object_list, models.QuerySet) and self._seen > COUNT_LIMIT
+
+
+def log(request: HttpRequest, rows: Sequence[models.Model], words: str) -> None:
+    """Write down who did what, for the history of the rows and the recent actions."""
+    LogEntry.objects.log_actions(cast(int, request.user.pk), rows, CHANGE, words)
+
+
+def two_lines(first: object, second: object) -> SafeString:
+    """Return a cell of a list with a second, quieter line."""
+    return format_html("{}<br><small>{}</small>", first, second)
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):

@@ -8,20 +8,22 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from transcription.admin.common import two_lines
 from transcription.models import SpeechModel
 from transcription.services import models
+from transcription.services.arrange import WITHOUT_WEIGHTS
 from transcription.services.errors import ServiceError
+from transcription.services.models import ModelStanding
 from transcription.text.languages import UnknownLanguage, normalise_code
 
 #: Names that mean something else where a model is asked for.
 RESERVED_NAMES = frozenset({"auto"})
-#: Engines that need no weights.
-WITHOUT_WEIGHTS = frozenset({SpeechModel.Engine.FAKE})
 #: What a worker must load anew to notice.
 LOADED_FIELDS = frozenset({"engine", "weights", "options"})
 #: How far the workers are with a model, as ``services.models.Standing`` has it.
@@ -113,20 +115,25 @@ class SpeechModelAdmin(admin.ModelAdmin):
 
     form = SpeechModelForm
     list_display = (
-        "name",
-        "title",
+        "name_and_weights",
         "engine",
-        "weights",
         "enabled",
         "order",
         "max_seconds",
         "generation",
-        "standing",
+        "standing_in_list",
     )
+    list_display_links = ("name_and_weights",)
     list_filter = ("engine", "enabled")
     search_fields = ("name", "title")
     readonly_fields = ("generation", "standing", "last_loaded", "updated_at")
     actions = ("reload",)
+
+    class Media:
+        css = {"all": ["transcription/admin/lists.css"]}
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return ModelList
 
     def get_readonly_fields(self, request: HttpRequest, obj: SpeechModel | None = None) -> Any:
         # Transcriptions and callers know a model by its name.
@@ -159,25 +166,17 @@ class SpeechModelAdmin(admin.ModelAdmin):
                     }
                     self.message_user(request, words % facts, messages.ERROR)
 
+    @admin.display(description=_("name"), ordering="name")
+    def name_and_weights(self, model: SpeechModel) -> str:
+        return two_lines(model.name, model.weights)
+
+    @admin.display(description=_("state"))
+    def standing_in_list(self, model: Any) -> str:
+        return _in_words(model, model.standing_now)
+
     @admin.display(description=_("state"))
     def standing(self, model: SpeechModel) -> str:
-        standing = models.standing_of(model)
-        if not model.enabled and standing.status in ("unloaded", "no_worker"):
-            return gettext("off")
-        serving = sorted(
-            {
-                worker.generation_loaded
-                for worker in standing.workers
-                if worker.generation_loaded not in (None, model.generation)
-            }
-        )
-        state = str(STANDING_WORDS[standing.status])
-        if not serving:
-            return state
-        return gettext("%(state)s (generation %(generations)s serves)") % {
-            "state": state,
-            "generations": ", ".join(map(str, serving)),
-        }
+        return _in_words(model, models.standing_of(model))
 
     @admin.display(description=_("last loaded"))
     def last_loaded(self, model: SpeechModel) -> str:
@@ -218,3 +217,33 @@ class SpeechModelAdmin(admin.ModelAdmin):
             count,
         )
         self.message_user(request, words % count, messages.SUCCESS)
+
+
+class ModelList(ChangeList):
+    """Asks for the standing of all models at once."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        rows = list(self.result_list)
+        for row, standing in zip(rows, models.standings(rows), strict=True):
+            row.standing_now = standing
+        self.result_list = rows
+
+
+def _in_words(model: SpeechModel, standing: ModelStanding) -> str:
+    if not model.enabled and standing.status in ("unloaded", "no_worker"):
+        return gettext("off")
+    serving = sorted(
+        {
+            worker.generation_loaded
+            for worker in standing.workers
+            if worker.generation_loaded not in (None, model.generation)
+        }
+    )
+    state = str(STANDING_WORDS[standing.status])
+    if not serving:
+        return state
+    return gettext("%(state)s (generation %(generations)s serves)") % {
+        "state": state,
+        "generations": ", ".join(map(str, serving)),
+    }

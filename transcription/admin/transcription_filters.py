@@ -86,17 +86,49 @@ class CreatedFilter(admin.ListFilter):
         }
 
 
+#: Statuses and states in words.
+STATUS_WORDS = {
+    Transcription.Status.QUEUED: _("Queued"),
+    Transcription.Status.PROCESSING: _("Processing"),
+    Transcription.Status.COMPLETED: _("Completed"),
+    Transcription.Status.FAILED: _("Failed"),
+    Transcription.Status.CANCELLED: _("Cancelled"),
+}
+REVIEW_WORDS = {
+    Transcription.ReviewState.UNREVIEWED: _("needs review"),
+    Transcription.ReviewState.IN_REVIEW: _("in review"),
+    Transcription.ReviewState.APPROVED: _("approved"),
+}
+
+
 class StatusFilter(admin.SimpleListFilter):
     title = _("status")
     parameter_name = "status__exact"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return list(Transcription.Status.choices)
+        return [(str(status), words) for status, words in STATUS_WORDS.items()]
 
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[Transcription]
     ) -> QuerySet[Transcription]:
         return queryset.filter(status=self.value()) if self.value() else queryset
+
+
+class ReviewFilter(admin.SimpleListFilter):
+    """Of the completed ones: how far their review is."""
+
+    title = _("review")
+    parameter_name = "review"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(str(state), words) for state, words in REVIEW_WORDS.items()]
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[Transcription]
+    ) -> QuerySet[Transcription]:
+        if not self.value():
+            return queryset
+        return queryset.filter(review_state=self.value(), status=Transcription.Status.COMPLETED)
 
 
 class ModelFilter(admin.SimpleListFilter):

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -14,43 +13,33 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.text import Truncator, format_lazy
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from transcription.admin.common import CappedPaginator
+from transcription.admin.common import CappedPaginator, two_lines
+from transcription.admin.transcription_actions import HEAVY_FIELDS, TranscriptionActions
 from transcription.admin.transcription_filters import (
+    REVIEW_WORDS,
+    STATUS_WORDS,
     CreatedFilter,
     LanguageFilter,
     ModelFilter,
+    ReviewFilter,
     StatusFilter,
 )
 from transcription.models import Transcription
-from transcription.services import change, search
-from transcription.services.errors import ServiceError, error_message
+from transcription.services import search
+from transcription.services.errors import error_message
+from transcription.services.export import WITH_TEXT
 from transcription.services.warnings import warnings_in_words
+from transcription.templatetags.spans import age, clock
 
-#: Not needed by the list, and possibly megabytes.
-HEAVY_FIELDS = ("text", "prompt")
 #: Longer ones would push the columns behind them out of a window of 1280 pixels.
 NAME_CHARACTERS = 40
 
 
-def started_again(count: int) -> str:
-    """Return for how many transcriptions the work was started again."""
-    words = ngettext(
-        "%d transcription was started again.", "%d transcriptions were started again.", count
-    )
-    return words % count
-
-
-def cancelled(count: int) -> str:
-    """Return how many transcriptions were cancelled."""
-    words = ngettext("%d transcription was cancelled.", "%d transcriptions were cancelled.", count)
-    return words % count
-
-
 @admin.register(Transcription)
-class TranscriptionAdmin(admin.ModelAdmin):
+class TranscriptionAdmin(TranscriptionActions):
     """A list that stays quick at a million rows, and a page on which only the title is edited.
 
     Recordings come in by the API, where they are checked and made durable, so none is added
@@ -61,12 +50,11 @@ class TranscriptionAdmin(admin.ModelAdmin):
         "name",
         "state_of_work",
         "created",
-        "duration",
-        "language_code",
-        "model_used",
+        "length_and_speed",
+        "model_and_language",
         "owner",
     )
-    list_filter = (StatusFilter, CreatedFilter, ModelFilter, LanguageFilter)
+    list_filter = (StatusFilter, ReviewFilter, CreatedFilter, ModelFilter, LanguageFilter)
     list_select_related = ("owner",)
     list_per_page = 50
     # Whatever else it was ordered by, all rows would be read and sorted for one page.
@@ -85,7 +73,6 @@ class TranscriptionAdmin(admin.ModelAdmin):
         ),
         most=f"{search.MOST_HITS:,}",
     )
-    actions = ("retry", "cancel")
     fieldsets = (
         (None, {"fields": ("title", "id", "owner", "request_id")}),
         (
@@ -99,6 +86,7 @@ class TranscriptionAdmin(admin.ModelAdmin):
                     ("state", "attempts"),
                     "last_error",
                     ("created_at", "started_at", "completed_at"),
+                    ("review_state", "reviewed_by", "reviewed_at"),
                     "chunks_link",
                 )
             },
@@ -108,6 +96,7 @@ class TranscriptionAdmin(admin.ModelAdmin):
             {
                 "fields": (
                     "file_name",
+                    "audio_kept",
                     ("content_type", "size_bytes"),
                     "sha256",
                     ("duration_seconds", "speech_seconds"),
@@ -120,6 +109,9 @@ class TranscriptionAdmin(admin.ModelAdmin):
             {"fields": (("language", "model_name", "routing_reason", "engine_seconds"), "text")},
         ),
     )
+
+    class Media:
+        css = {"all": ["transcription/admin/lists.css"]}
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: Transcription | None = None
@@ -165,25 +157,25 @@ class TranscriptionAdmin(admin.ModelAdmin):
     def name(self, row: Transcription) -> str:
         return Truncator(str(row)).chars(NAME_CHARACTERS)
 
-    @admin.display(description=_("status"))
+    @admin.display(description=_("status, review"))
     def state_of_work(self, row: Transcription) -> str:
-        status = row.get_status_display()
-        return f"{status} {row.progress:.0%}" if row.status == row.Status.PROCESSING else status
+        status = STATUS_WORDS[Transcription.Status(row.status)]
+        if row.status == row.Status.PROCESSING:
+            return f"{status} {row.progress:.0%}"
+        if row.status not in WITH_TEXT:
+            return str(status)
+        return two_lines(status, REVIEW_WORDS[Transcription.ReviewState(row.review_state)])
 
     @admin.display(description=_("created"), ordering="created_at")
     def created(self, row: Transcription) -> str:
-        return format_html(
-            '<span style="white-space: nowrap">{}</span>',
-            timezone.localtime(row.created_at).strftime("%Y-%m-%d %H:%M"),
-        )
+        when = timezone.localtime(row.created_at)
+        ago = gettext("%(age)s ago") % {"age": age(row.created_at)}
+        return two_lines(f"{when:%Y-%m-%d}", f"{when:%H:%M}, {ago}")
 
-    @admin.display(description=_("lang."), empty_value="–")
-    def language_code(self, row: Transcription) -> str | None:
-        return row.language or None
-
-    @admin.display(description=_("model"), empty_value="–")
-    def model_used(self, row: Transcription) -> str | None:
-        return Truncator(row.model_name).chars(NAME_CHARACTERS // 2) if row.model_name else None
+    @admin.display(description=_("model, language"), empty_value="–")
+    def model_and_language(self, row: Transcription) -> str | None:
+        model = Truncator(row.model_name).chars(NAME_CHARACTERS // 2) if row.model_name else ""
+        return two_lines(model, row.language) if model or row.language else None
 
     @admin.display(description=_("progress"))
     def progress_percent(self, row: Transcription) -> str:
@@ -197,13 +189,17 @@ class TranscriptionAdmin(admin.ModelAdmin):
     def what_went_wrong(self, row: Transcription) -> str:
         return error_message(row) if row.error_code else "–"
 
-    @admin.display(description=_("length"), empty_value="–")
-    def duration(self, row: Transcription) -> str | None:
+    @admin.display(description=_("length, speed"), empty_value="–")
+    def length_and_speed(self, row: Transcription) -> str | None:
+        """The second is seconds of audio for each second of the engine (RTFx)."""
         if row.duration_seconds is None:
             return None
-        minutes, seconds = divmod(round(row.duration_seconds), 60)
-        hours, minutes = divmod(minutes, 60)
-        return f"{hours}:{minutes:02}:{seconds:02}"
+        speed = row.duration_seconds / row.engine_seconds if row.engine_seconds else None
+        return two_lines(clock(row.duration_seconds), f"{speed:.1f}×" if speed else "")
+
+    @admin.display(description=_("audio"))
+    def audio_kept(self, row: Transcription) -> str:
+        return gettext("kept") if row.audio.name else gettext("deleted; the text is kept")
 
     @admin.display(description=_("chunks"))
     def chunks_link(self, row: Transcription) -> str:
@@ -214,41 +210,3 @@ class TranscriptionAdmin(admin.ModelAdmin):
             row.pk,
             gettext("Show its chunks"),
         )
-
-    @admin.action(description=_("Retry (failed or cancelled)"), permissions=["change"])
-    def retry(self, request: HttpRequest, queryset: QuerySet[Transcription]) -> None:
-        self._for_each(request, queryset, change.retry, started_again)
-
-    @admin.action(description=_("Cancel (keeps the text so far)"), permissions=["change"])
-    def cancel(self, request: HttpRequest, queryset: QuerySet[Transcription]) -> None:
-        self._for_each(request, queryset, change.cancel, cancelled)
-
-    def _for_each(
-        self,
-        request: HttpRequest,
-        rows: QuerySet[Transcription],
-        do: Callable[[Transcription], None],
-        done_words: Callable[[int], str],
-    ) -> None:
-        done, refused = 0, []
-        for row in rows.defer(*HEAVY_FIELDS):
-            try:
-                do(row)
-            except ServiceError as error:
-                refused.append(gettext("%(name)s: %(why)s") % {"name": row, "why": error.words()})
-            else:
-                done += 1
-        if done:
-            self.message_user(request, done_words(done), messages.SUCCESS)
-        if refused:
-            words = ngettext(
-                "%(count)d was left as it is: %(why)s",
-                "%(count)d were left as they are: %(why)s",
-                len(refused),
-            )
-            # The first few say what the trouble is; a page of them says no more.
-            self.message_user(
-                request,
-                words % {"count": len(refused), "why": " | ".join(refused[:3])},
-                messages.WARNING,
-            )

@@ -8,41 +8,58 @@ from django.contrib import admin
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.formats import date_format
+from django.utils.html import format_html_join
+from django.utils.safestring import mark_safe
+from django.utils.text import Truncator
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from transcription.admin.common import ReadOnlyAdmin
+from transcription.admin.common import ReadOnlyAdmin, two_lines
 from transcription.models import Worker
 from transcription.services.reasons import because_in_words
+from transcription.templatetags.spans import age
+
+#: Of an error in the list; the page of the worker has all of it.
+ERROR_CHARACTERS = 160
 
 
 @admin.register(Worker)
 class WorkerAdmin(ReadOnlyAdmin):
     """One row per process: alive while its heartbeat is."""
 
-    list_display = (
+    list_display = ("process", "heartbeat", "busy_with", "models", "last_error")
+    fields = (
         "cluster",
         "host",
         "pid",
         "busy_with",
-        "models_loaded",
-        "models_loading",
-        "models_unloaded",
+        "models",
+        "models_failed",
         "heartbeat_at",
         "started_at",
         "error",
     )
-    fields = (*list_display[:7], "models_failed", *list_display[7:])
 
-    @admin.display(description=_("loaded"))
-    def models_loaded(self, worker: Worker) -> str:
-        return ", ".join(_in_words(entry) for entry in worker.loaded)
+    class Media:
+        css = {"all": ["transcription/admin/lists.css"]}
 
-    @admin.display(description=_("loading"), empty_value="–")
-    def models_loading(self, worker: Worker) -> str | None:
-        words = gettext("%(name)s (generation %(generation)s, %(because)s, since %(since)s)")
-        return ", ".join(
-            words
+    @admin.display(description=_("worker"), ordering="cluster")
+    def process(self, worker: Worker) -> str:
+        where = gettext("%(host)s, process %(pid)d") % {"host": worker.host, "pid": worker.pid}
+        return two_lines(worker.cluster, where)
+
+    @admin.display(description=_("heartbeat"), ordering="heartbeat_at")
+    def heartbeat(self, worker: Worker) -> str:
+        return two_lines(
+            gettext("%(age)s ago") % {"age": age(worker.heartbeat_at)},
+            gettext("started %(age)s ago") % {"age": age(worker.started_at)},
+        )
+
+    @admin.display(description=_("models"), empty_value="–")
+    def models(self, worker: Worker) -> str | None:
+        lines = [_in_words(entry) for entry in worker.loaded]
+        lines += [
+            gettext("loading: %(name)s (generation %(generation)s, %(because)s, since %(since)s)")
             % {
                 "name": entry.get("name"),
                 "generation": entry.get("generation"),
@@ -50,17 +67,16 @@ class WorkerAdmin(ReadOnlyAdmin):
                 "since": _moment(entry.get("since")),
             }
             for entry in worker.loading
-        )
-
-    @admin.display(description=_("left the memory"))
-    def models_unloaded(self, worker: Worker) -> str:
-        if not worker.unloaded:
-            return "–"
-        last = worker.unloaded[-1]
-        return gettext("%(name)s: %(because)s") % {
-            "name": last.get("name"),
-            "because": because_in_words(last.get("unloaded_because") or ""),
-        }
+        ]
+        lines += [
+            gettext("left the memory: %(name)s: %(because)s")
+            % {
+                "name": entry.get("name"),
+                "because": because_in_words(entry.get("unloaded_because") or ""),
+            }
+            for entry in worker.unloaded[-1:]
+        ]
+        return format_html_join(mark_safe("<br>"), "{}", ((line,) for line in lines)) or None
 
     @admin.display(description=_("could not be loaded"))
     def models_failed(self, worker: Worker) -> str:
@@ -74,6 +90,10 @@ class WorkerAdmin(ReadOnlyAdmin):
             }
             for entry in worker.failed
         )
+
+    @admin.display(description=_("error"), empty_value="–")
+    def last_error(self, worker: Worker) -> str | None:
+        return Truncator(worker.error).chars(ERROR_CHARACTERS) if worker.error else None
 
 
 def _moment(value: object) -> str:

@@ -18,7 +18,7 @@ from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
 from transcription.api.authentication import ScopePermission
-from transcription.services import models
+from transcription.services import models, queue
 
 
 class ReloadSerializer(serializers.Serializer[Any]):
@@ -73,6 +73,7 @@ class ReloadModelView(APIView):
                 "model": standing.name,
                 "weights": model.weights,
                 "last_good": model.last_good,
+                "queue_paused": queue.is_paused(),
                 "workers": [asdict(worker) for worker in standing.workers],
             }
         )

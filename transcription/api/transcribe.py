@@ -23,6 +23,7 @@ from transcription.api.intake import accept
 from transcription.models import ApiToken, Transcription
 from transcription.services import browser_tokens
 from transcription.services.errors import ERRORS, ServiceError, error_message, message_of
+from transcription.services.queue import is_paused
 from transcription.web.watcher import wait_until_final
 
 #: When to ask again for a result that took longer than the wait.
@@ -124,6 +125,8 @@ def answer(row: Transcription) -> Response:
                 "status": row.status,
                 "progress": row.progress,
                 "url": url,
+                # Asking again is of no use before somebody resumes it.
+                "queue_paused": is_paused(),
             },
         },
         status=kind.status,

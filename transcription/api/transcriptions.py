@@ -22,16 +22,17 @@ from rest_framework.utils.urls import replace_query_param
 
 from transcription.api import sse
 from transcription.api.authentication import visible_to
-from transcription.api.downloads import download, file_name
+from transcription.api.downloads import download
 from transcription.api.events import transcription_events
 from transcription.api.filters import ORDERINGS, TranscriptionFilter
 from transcription.api.intake import SubmissionSerializer, accept
-from transcription.api.partial import content_of, segments_from
 from transcription.api.transcribe import AlwaysJson, when_the_client_leaves
 from transcription.models import ApiToken, Transcription
 from transcription.services import change
 from transcription.services.errors import error_message
-from transcription.services.remove import remove
+from transcription.services.export import file_name
+from transcription.services.reading import content_of, segments_from
+from transcription.services.remove import remove, remove_audio
 from transcription.web.ranges import send_file
 from transcription.web.watcher import wait_until_final
 
@@ -132,6 +133,8 @@ class TranscriptionDetailSerializer(TranscriptionSerializer):
                 name: f"{shown['url']}{name}/"
                 for name in ("audio", "download", "events", "segments")
             },
+            # Deleted, and the text kept.
+            **({} if instance.audio.name else {"audio": None}),
         }
         return shown
 
@@ -265,10 +268,16 @@ class TranscriptionViewSet(
         change.retry(row)
         return self._shown(row, TranscriptionSerializer, status=status.HTTP_202_ACCEPTED)
 
-    @action(detail=True, content_negotiation_class=AlwaysJson)
+    @action(detail=True, methods=["get", "delete"], content_negotiation_class=AlwaysJson)
     def audio(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Send the recording as it was sent in, or the range of it that is asked for."""
+        """Send the recording as it was sent in, or the range of it that is asked for.
+
+        DELETE deletes the recording of a transcription that is over, and keeps its text.
+        """
         row = self.get_object()
+        if request.method == "DELETE":
+            remove_audio(row)
+            return Response(status=status.HTTP_204_NO_CONTENT)
         if not row.audio.name:
             raise Http404
         path = Path(row.audio.path)

@@ -11,7 +11,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('transcription', '0007_search'),
+        ('transcription', '0009_queue_pause'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

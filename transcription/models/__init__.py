@@ -4,6 +4,7 @@ from transcription.models.chunk import Chunk
 from transcription.models.delivery import Delivery
 from transcription.models.leases import Lease, LeasedWork
 from transcription.models.limits import DayUsage, IdempotencyKey, UserLimits
+from transcription.models.queue import QueuePause, Throughput
 from transcription.models.revision import Presence, Revision
 from transcription.models.search_text import SearchText
 from transcription.models.segment import Segment
@@ -25,10 +26,12 @@ __all__ = [
     "Lease",
     "LeasedWork",
     "Presence",
+    "QueuePause",
     "Revision",
     "SearchText",
     "Segment",
     "SpeechModel",
+    "Throughput",
     "Transcription",
     "UserLimits",
     "WebhookEndpoint",

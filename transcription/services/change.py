@@ -77,9 +77,7 @@ def retry(row: Transcription) -> None:
     with transaction.atomic():
         if row.status in again:
             quotas.check_jobs(row.owner)
-        changed = Transcription.objects.filter(
-            pk=row.pk, status__in=again, revision=0
-        ).update(
+        changed = Transcription.objects.filter(pk=row.pk, status__in=again, revision=0).update(
             status=Transcription.Status.QUEUED,
             step=Transcription.Step.PREPARE,
             state=State.PENDING,

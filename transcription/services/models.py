@@ -243,10 +243,9 @@ def standing_of(model: SpeechModel) -> ModelStanding:
 
 def standings(models: Iterable[SpeechModel]) -> list[ModelStanding]:
     """Return how far the living workers are with each of the models; one query."""
-    silence = timedelta(seconds=max(SILENT_SECONDS, SILENT_TICKS * settings.TICK_SECONDS))
     workers = list(
         Worker.objects.filter(
-            cluster__startswith=bell.ENGINE, heartbeat_at__gte=timezone.now() - silence
+            cluster__startswith=bell.ENGINE, heartbeat_at__gte=timezone.now() - silence()
         )
     )
     found = []
@@ -261,6 +260,11 @@ def standings(models: Iterable[SpeechModel]) -> list[ModelStanding]:
             )
         )
     return found
+
+
+def silence() -> timedelta:
+    """Return the age of a heartbeat from which on its worker counts as gone."""
+    return timedelta(seconds=max(SILENT_SECONDS, SILENT_TICKS * settings.TICK_SECONDS))
 
 
 def overall(states: Iterable[Standing]) -> Standing:

@@ -1,4 +1,4 @@
-"""Deletes a transcription: its row, its files, and the work on it. Nothing comes back."""
+"""Deletes a transcription, or its audio alone. Nothing comes back."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from django.db.models.functions import Now
 
 from transcription.models import Chunk, LeasedWork, Transcription
 from transcription.services import quotas
+from transcription.services.errors import ServiceError
 from transcription.services.paths import work_file
 
 logger = logging.getLogger(__name__)
@@ -35,6 +36,24 @@ def remove(row: Transcription) -> None:
     # A worker that ended in between still saw the row, and left the file that it had begun.
     work_file(row.pk).unlink(missing_ok=True)
     logger.info("Deleted %s.", row.pk)
+
+
+def remove_audio(row: Transcription) -> bool:
+    """Delete the recording of a transcription that is over, and keep its text.
+
+    False: it was gone already. The file goes before the row says so: whatever breaks in between
+    leaves a row that can be cleared again, never a file that nothing speaks of. Raises
+    ``wrong_status`` while the recording is still needed.
+    """
+    if not row.is_final or row.step != Step.OVER:
+        raise ServiceError("wrong_status", status=row.status)
+    if not row.audio.name:
+        return False
+    row.audio.storage.delete(row.audio.name)
+    changed = Transcription.objects.filter(pk=row.pk).exclude(audio="").update(audio="")
+    row.audio = None
+    logger.info("Deleted the audio of %s; its text is kept.", row.pk)
+    return bool(changed)
 
 
 def _end_work(row: Transcription) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import tomllib
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -14,11 +15,12 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 
 from transcription.models import SpeechModel
+from transcription.services.queue import is_paused
 
 logger = logging.getLogger(__name__)
 
 API_ROOT = "/api/v1/transcribe"
-#: How old the name of the model may be.
+#: How old what is told may be.
 REMEMBER_SECONDS = 2.0
 
 
@@ -30,37 +32,50 @@ def version() -> str:
     return described
 
 
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """What is told of the service beyond that it answers."""
+
+    #: Name of the first enabled model; None: there is none.
+    model: str | None
+    #: Recordings are accepted and wait.
+    queue_paused: bool
+
+
 class FirstModel:
-    """The name of the first enabled model, asked for once in a while and not per request."""
+    """How the service stands, asked for once in a while and not per request."""
 
     def __init__(self) -> None:
         self._until_seconds = 0.0
-        self._name: str | None = None
+        self._standing = Standing(model=None, queue_paused=False)
         self._error: DatabaseError | None = None
 
-    def name(self) -> str | None:
-        """Return the name, None without an enabled model; raises ``django.db.Error``."""
+    def standing(self) -> Standing:
+        """Return how the service stands; raises ``django.db.Error``."""
         now_seconds = time.monotonic()
         if now_seconds >= self._until_seconds:
             # Set first: those who come meanwhile take the old answer and do not ask too.
             self._until_seconds = now_seconds + REMEMBER_SECONDS
             try:
-                self._name = _first_enabled()
+                self._standing = _standing()
                 self._error = None
             except DatabaseError as error:
                 logger.exception("The database does not answer.")
                 self._error = error
         if self._error is not None:
             raise self._error
-        return self._name
+        return self._standing
 
     def forget(self) -> None:
         """Ask anew at the next call."""
         self._until_seconds = 0.0
 
 
-def _first_enabled() -> str | None:
-    return SpeechModel.objects.filter(enabled=True).values_list("name", flat=True).first()
+def _standing() -> Standing:
+    return Standing(
+        model=SpeechModel.objects.filter(enabled=True).values_list("name", flat=True).first(),
+        queue_paused=is_paused(),
+    )
 
 
 first_model = FirstModel()
@@ -74,9 +89,12 @@ def health(request: HttpRequest) -> JsonResponse:
         "model": None,
         "api_root": API_ROOT,
         "version": version(),
+        "queue_paused": False,
     }
     try:
-        body["model"] = first_model.name()
+        standing = first_model.standing()
+        body["model"] = standing.model
+        body["queue_paused"] = standing.queue_paused
     except DatabaseError:
         body["status"] = "unavailable"
         body["message"] = "The database does not answer."

@@ -13,7 +13,7 @@ from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from transcription.models import LeasedWork, Transcription
-from transcription.services import idempotency, presence, quotas, search
+from transcription.services import idempotency, presence, queue, quotas, search, throughput
 from transcription.work import upkeep
 from transcription.work.batching import in_turns
 from transcription.work.finish import finish_these
@@ -95,7 +95,8 @@ def finish_next(runtime: Runtime) -> bool:
 def _prepare_next(runtime: Runtime) -> bool:
     while True:
         queued = _queued_files()
-        if not queued:
+        # Asked between two recordings: what has been begun is finished.
+        if not queued or queue.is_paused():
             return False
         is_long = Q(size_bytes__gte=LONG_FILE_BYTES)
         is_split = Q(step=Step.RECOGNISE)
@@ -152,4 +153,5 @@ def _upkeep_sometimes(runtime: Runtime) -> None:
         upkeep.forget_old_messages()
         idempotency.forget_old_keys()
         quotas.forget_past_days()
+        throughput.forget_old()
         presence.forget_closed()

@@ -18,7 +18,7 @@ from django.db.models.functions import Now
 from asr_project.logs import request_id
 from transcription.models import Chunk, LeasedWork, Segment, Transcription
 from transcription.punctuation.files import PunctuationModelError
-from transcription.services import bell, outbox, search
+from transcription.services import bell, outbox, search, throughput
 from transcription.services.errors import ERRORS
 from transcription.services.transcript import Transcript, transcript_of
 from transcription.text.joining import Share, language_shares
@@ -131,6 +131,12 @@ def _finish(row: Transcription) -> None:
         search.remember(row.pk)
         if status != Status.CANCELLED:  # of that was told when it was cancelled
             outbox.announce(row)
+            if status == Status.FAILED:
+                throughput.note_failed()
+            else:
+                throughput.note_completed(
+                    audio_seconds=row.duration_seconds or 0.0, engine_seconds=spent
+                )
     work_file(row.pk).unlink(missing_ok=True)
     logger.info(
         "%s is %s: %.1f s of audio, %.2f s of the engine, %d characters.",

@@ -25,7 +25,7 @@ from transcription.audio.workfile import WorkFileWriter, read_samples
 from transcription.engines.base import SAMPLE_RATE_HZ
 from transcription.models import Chunk, LeasedWork, SpeechModel, Transcription
 from transcription.models.leases import in_seconds, max_attempts, pause_seconds
-from transcription.services import bell, outbox
+from transcription.services import bell, outbox, throughput
 from transcription.services.errors import ServiceError
 from transcription.services.routing import Choice, candidate_of, route, undecided_seconds
 from transcription.work.paths import work_file
@@ -151,6 +151,7 @@ def fail(row: Transcription, code: str, detail: str, **details: object) -> None:
                 transcription=row.pk, state__in=[State.PENDING, State.LEASED]
             ).update(state=State.CANCELLED, lease_token=None, lease_until=None, leased_by="")
             outbox.announce(row)
+            throughput.note_failed()
     if failed:
         work_file(row.pk).unlink(missing_ok=True)
         logger.warning("%s failed with %s: %s", row.pk, code, detail)

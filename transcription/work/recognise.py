@@ -21,7 +21,7 @@ from transcription.audio.workfile import WorkFileError, read_span
 from transcription.engines.base import SAMPLE_RATE_HZ, Clip, Result
 from transcription.models import Chunk, LeasedWork, SpeechModel, Transcription
 from transcription.models.leases import in_seconds, max_attempts, pause_seconds
-from transcription.services import bell
+from transcription.services import bell, queue
 from transcription.work.batching import WaitingChunk, choose_batch
 from transcription.work.choosing import held_back
 from transcription.work.engine_host import EngineHost
@@ -49,7 +49,7 @@ MISSING_AUDIO_PAUSE_SECONDS = 1.0
 def recognise_next(runtime: Runtime) -> bool:
     """Recognise one batch; False: there was nothing to do, or its audio must be decoded first."""
     # Asked a hundred times a second while a recording is prepared, so the cheap question first.
-    if not Chunk.objects.claimable().exists():
+    if not Chunk.objects.claimable().exists() or queue.is_paused():
         return False
     engines = runtime.engines
     models = look_after_models(runtime)

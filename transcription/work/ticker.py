@@ -17,6 +17,7 @@ from django.db.models.functions import Now
 
 from transcription.models import Chunk, Transcription, Worker
 from transcription.services import bell
+from transcription.services.queue import is_paused
 from transcription.work import upkeep
 from transcription.work.couriers import call_couriers
 from transcription.work.runtime import Runtime, runtime, this_cluster
@@ -123,11 +124,16 @@ def heartbeat(here: Runtime) -> None:
 
 
 def work_waits(queue: str, here: Runtime) -> bool:
-    """Return whether there is something that this worker could do at this moment."""
+    """Return whether there is something that this worker could do at this moment.
+
+    In a paused queue that is to finish what is recognised, and no more: nothing is wedged.
+    """
+    paused = is_paused()
     if queue == bell.CHORES:
-        return (
-            Transcription.objects.claimable().filter(step__in=[Step.PREPARE, Step.FINISH]).exists()
-        )
+        steps = [Step.FINISH] if paused else [Step.PREPARE, Step.FINISH]
+        return Transcription.objects.claimable().filter(step__in=steps).exists()
+    if paused:
+        return False
     failed = here.engines.failed_names()
     return Chunk.objects.claimable().exclude(model_name__in=failed).exists()
 

@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 
 from transcription.models import Chunk, Delivery, LeasedWork, Transcription, Worker
 from transcription.models.leases import in_seconds
-from transcription.services import bell, outbox
+from transcription.services import bell, outbox, throughput
 from transcription.services.errors import ERRORS
 from transcription.work.progress import advance, give_up
 
@@ -70,6 +70,7 @@ def _give_up_recording(row: Transcription) -> int:
                 state=State.CANCELLED
             )
             outbox.announce(row)
+            throughput.note_failed()
     logger.error("%s ended its worker %d times and is given up.", row.pk, row.attempts)
     return int(failed)
 

@@ -7,6 +7,7 @@ from django.db.models.functions import Now
 
 from transcription.models import Chunk, LeasedWork, SpeechModel, Transcription
 from transcription.services.models import note_loaded, note_words
+from transcription.services.queue import is_paused
 from transcription.work.runtime import Runtime
 
 State, Step = LeasedWork.State, Transcription.Step
@@ -41,8 +42,7 @@ def _has_unfinished_chunks(name: str) -> bool:
 
 def preparation_under_way() -> bool:
     """Return whether chunks may appear at any moment."""
-    return (
-        Transcription.objects.filter(step=Step.PREPARE)
-        .filter(Q(state=State.LEASED) | Q(state=State.PENDING, not_before__lte=Now()))
-        .exists()
-    )
+    begun = Q(state=State.LEASED)
+    if not is_paused():
+        begun |= Q(state=State.PENDING, not_before__lte=Now())
+    return Transcription.objects.filter(step=Step.PREPARE).filter(begun).exists()

@@ -110,12 +110,16 @@ def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
         "application/json": {
             "schema": {
                 "type": "object",
-                "required": ["status", "model", "api_root", "version"],
+                "required": ["status", "model", "api_root", "version", "queue_paused"],
                 "properties": {
                     "status": {"type": "string", "enum": ["ok", "unavailable"]},
                     "model": {"type": "string", "nullable": True},
                     "api_root": {"type": "string"},
                     "version": {"type": "string"},
+                    "queue_paused": {
+                        "type": "boolean",
+                        "description": "Recordings are accepted and wait: see the engine room.",
+                    },
                     "message": {"type": "string"},
                 },
             }

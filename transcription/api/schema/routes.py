@@ -17,7 +17,6 @@ from drf_spectacular.utils import (
 )
 
 from transcription.api.browser_token import BrowserTokenSerializer
-from transcription.api.downloads import DOWNLOAD_FORMATS
 from transcription.api.filters import ListQuery
 from transcription.api.intake import SubmissionSerializer
 from transcription.api.reload_model import ReloadSerializer
@@ -48,6 +47,7 @@ from transcription.api.webhooks import (
     SecretSerializer,
 )
 from transcription.models import ApiToken
+from transcription.services.export import DOWNLOAD_FORMATS
 from transcription.text.docx import DOCX_MEDIA_TYPE
 
 
@@ -68,6 +68,32 @@ EVENTS = (
     "Events `progress`, `segment`, `reset`, `end` and `gone`, each with JSON in its data, until "
     "the transcription is over."
 )
+
+
+def _audio(method: Any) -> Any:
+    sent = extend_schema(
+        methods=["GET"],
+        description="Send the recording as it was sent in, or the range of it that is asked for.",
+        parameters=[
+            header("Range", "The part that is asked for, as bytes=0-999."),
+            header("If-Range", "Only if the recording is still this one."),
+            header("If-None-Match", "Not if the recording is still this one."),
+        ],
+        responses={
+            (200, "*/*"): OpenApiResponse(BINARY, description="The recording."),
+            (206, "*/*"): OpenApiResponse(BINARY, description="The part of it."),
+            304: OpenApiResponse(description="It is still that one."),
+            (412, "*/*"): OpenApiResponse(description="It is another one."),
+            (416, "*/*"): OpenApiResponse(description="The part is outside of it."),
+        },
+    )
+    deleted = extend_schema(
+        methods=["DELETE"],
+        description="Delete the recording of a transcription that is over, and keep its text.",
+        responses={204: OpenApiResponse(description="The text alone is kept.")},
+        extensions=codes("wrong_status", "csrf_failed"),
+    )
+    return sent(deleted(method))
 
 
 class Transcriptions(OpenApiViewExtension):
@@ -110,20 +136,7 @@ class Transcriptions(OpenApiViewExtension):
                     *("too_many_jobs", "daily_quota_used"),
                 ),
             ),
-            audio=extend_schema(
-                parameters=[
-                    header("Range", "The part that is asked for, as bytes=0-999."),
-                    header("If-Range", "Only if the recording is still this one."),
-                    header("If-None-Match", "Not if the recording is still this one."),
-                ],
-                responses={
-                    (200, "*/*"): OpenApiResponse(BINARY, description="The recording."),
-                    (206, "*/*"): OpenApiResponse(BINARY, description="The part of it."),
-                    304: OpenApiResponse(description="It is still that one."),
-                    (412, "*/*"): OpenApiResponse(description="It is another one."),
-                    (416, "*/*"): OpenApiResponse(description="The part is outside of it."),
-                },
-            ),
+            audio=_audio,
             segments=extend_schema(
                 parameters=[SegmentQuery],
                 responses=shapes.SegmentPageSerializer,

@@ -54,7 +54,7 @@ class LinksSerializer(serializers.Serializer[Any]):
     """Addresses that belong to a transcription."""
 
     list = serializers.URLField()
-    audio = serializers.URLField()
+    audio = serializers.URLField(allow_null=True, help_text="Null once the audio is deleted.")
     download = serializers.URLField()
     events = serializers.URLField()
     segments = serializers.URLField()
@@ -137,6 +137,7 @@ class StandingSerializer(serializers.Serializer[Any]):
     status = serializers.ChoiceField(choices=Transcription.Status.choices)
     progress = serializers.FloatField()
     url = serializers.CharField(help_text="Where to ask again.")
+    queue_paused = serializers.BooleanField(help_text="An operator has paused the queue.")
 
 
 class StillProcessingSerializer(serializers.Serializer[Any]):
@@ -184,6 +185,7 @@ class ModelStandingSerializer(serializers.Serializer[Any]):
     model = serializers.CharField()
     weights = serializers.CharField(allow_blank=True)
     last_good = serializers.JSONField()
+    queue_paused = serializers.BooleanField(help_text="No new work is begun.")
     workers = WorkerSerializer(many=True)
 
 

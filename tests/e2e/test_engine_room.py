@@ -1,0 +1,102 @@
+"""The engine room in a real browser, over the whole service with its real workers."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
+
+from tests.e2e.conftest import Browser
+from transcription.management.benchmarks.common import Measured, measured_service
+
+PASSWORD = "correct horse battery"
+ROOM = "/admin/transcription/engine-room/"
+
+
+@pytest.fixture
+def service() -> Iterator[Measured]:
+    with measured_service(
+        engine="fake",
+        # So that a load can be seen to be under way.
+        model_options={"chunk_seconds": 30, "options": {"load_seconds": 1.0}},
+        environment={"ASR_TICK_SECONDS": "0.5", "ASR_SYNC_WAIT_SECONDS": "1"},
+    ) as measured:
+        # Whoever sends recordings there looks after the service, too.
+        with closing(sqlite3.connect(measured.data_dir / "db.sqlite3", timeout=30.0)) as database:
+            database.execute(
+                "UPDATE auth_user SET is_staff = 1, is_superuser = 1, password = ?",
+                [PBKDF2PasswordHasher().encode(PASSWORD, "salt")],
+            )
+            database.commit()
+        yield measured
+
+
+def test_the_model_is_reloaded_and_the_queue_paused_and_resumed(
+    browser: Browser, service: Measured
+) -> None:
+    root = service.service.url
+    speech = (settings.BASE_DIR / "samples" / "english.wav").read_bytes()
+
+    def upload() -> dict[str, Any]:
+        return dict(service.client.transcribe("talk.wav", speech, {}).body)
+
+    def scenario(page: Any) -> None:
+        problems: list[str] = []
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.goto(f"{root}/admin/")
+        page.fill("[name=username]", "benchmark")
+        page.fill("[name=password]", PASSWORD)
+        page.click("[type=submit]")
+        page.get_by_role("link", name="Engine room: is everything running?").click()
+
+        # The page follows the workers by itself, and the focus stays where it is.
+        page.get_by_role("row", name=re.compile("engine-0")).get_by_text("fake").wait_for()
+        reload = page.get_by_role("link", name="Reload fake")
+        reload.focus()
+        page.get_by_text("serving 1").wait_for()
+        page.evaluate("document.getElementById('models').dataset.old = 'yes'")
+        page.wait_for_function("!document.getElementById('models').dataset.old")
+        assert page.evaluate("document.activeElement.textContent") == "Reload fake"
+
+        # A reload is asked for, confirmed by the keyboard, and followed to its end.
+        page.keyboard.press("Enter")
+        page.get_by_role("heading", name="Reload fake").wait_for()
+        page.get_by_label("Directory of the weights").press("Enter")
+        outcome = page.get_by_role("status")
+        outcome.filter(has_text="is being loaded: 0 of 1 workers").wait_for()
+        outcome.filter(has_text="Done: every worker has generation 2 of fake.").wait_for()
+        page.get_by_text("serving 2").wait_for()
+
+        # Paused, what comes in waits, and who sent it is told why.
+        page.get_by_role("link", name="Pause the queue").click()
+        page.get_by_label("Reason").fill("new disk")
+        page.get_by_role("button", name="Pause").click()
+        page.get_by_text("by benchmark. Reason: new disk").wait_for()
+        sent = upload()
+        assert (sent["code"], sent["data"]["queue_paused"]) == (5001, True)
+        assert service.client.get("/health").body["queue_paused"] is True
+        page.locator("dd:has-text('1') >> xpath=../dt[text()='Recordings waiting']").wait_for()
+        assert service.client.get(sent["data"]["url"]).body["status"] == "queued"
+
+        page.get_by_role("link", name="Resume the queue").click()
+        page.get_by_role("button", name="Resume").click()
+        page.get_by_text("The queue goes on.").wait_for()
+        page.locator("dd:has-text('0') >> xpath=../dt[text()='Recordings waiting']").wait_for()
+        page.wait_for_function(
+            """async (address) => (await (await fetch(address)).json()).status === 'completed'""",
+            arg=sent["data"]["url"],
+        )
+        page.reload()
+        page.get_by_role("img", name="Last hour, by five minutes: seconds of audio").wait_for()
+        # Who did what can be read.
+        page.goto(f"{root}/admin/")
+        page.locator("#recent-actions-module").get_by_text("the queue").first.wait_for()
+        assert problems == []
+
+    browser.run(scenario)
