@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from transcription.models import Chunk, LeasedWork, Transcription
 from transcription.services import quotas
 from transcription.services.paths import work_file
+from transcription.services.peaks import remove_peaks
 
 logger = logging.getLogger(__name__)
 State, Status, Step = LeasedWork.State, Transcription.Status, Transcription.Step
@@ -26,15 +27,20 @@ def remove(row: Transcription) -> None:
     _end_work(row)
     if row.audio.name:
         row.audio.storage.delete(row.audio.name)
-    work_file(row.pk).unlink(missing_ok=True)
+    _remove_derived_files(row)
     with transaction.atomic():
         # Locked first: what refers to the row cannot be added between finding and deleting it.
         for locked in Transcription.objects.select_for_update(of=("self",)).filter(pk=row.pk):
             quotas.note_deleted(locked)
             locked.delete()
-    # A worker that ended in between still saw the row, and left the file that it had begun.
-    work_file(row.pk).unlink(missing_ok=True)
+    # A worker that ended in between still saw the row, and left the files that it had begun.
+    _remove_derived_files(row)
     logger.info("Deleted %s.", row.pk)
+
+
+def _remove_derived_files(row: Transcription) -> None:
+    work_file(row.pk).unlink(missing_ok=True)
+    remove_peaks(row.pk)
 
 
 def _end_work(row: Transcription) -> None:

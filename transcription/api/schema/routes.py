@@ -124,6 +124,9 @@ class Transcriptions(OpenApiViewExtension):
                     (416, "*/*"): OpenApiResponse(description="The part is outside of it."),
                 },
             ),
+            peaks=extend_schema(
+                responses=shapes.PeaksSerializer, extensions=codes("peaks_missing")
+            ),
             segments=extend_schema(
                 parameters=[SegmentQuery],
                 responses=shapes.SegmentPageSerializer,
