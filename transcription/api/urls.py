@@ -7,6 +7,7 @@ from rest_framework import routers
 
 from transcription.api.browser_token import BrowserTokenView
 from transcription.api.reload_model import ReloadModelView
+from transcription.api.review import ReviewViewSet
 from transcription.api.schema.views import DocsView, SchemaView
 from transcription.api.tokens import TokenViewSet
 from transcription.api.transcribe import TranscribeView
@@ -24,6 +25,8 @@ class Router(routers.DefaultRouter):
 
 
 router = Router()
+# Before the one that the root page is to name.
+router.register("transcriptions", ReviewViewSet, basename="review")
 router.register("transcriptions", TranscriptionViewSet, basename="transcription")
 router.register("webhook-endpoints", WebhookEndpointViewSet, basename="webhook-endpoint")
 router.register("webhook-deliveries", WebhookDeliveryViewSet, basename="webhook-delivery")
@@ -32,6 +35,7 @@ router.register("tokens", TokenViewSet, basename="token")
 # Who leaves the last slash out and posts would be redirected, and lose the recording on the way.
 # These have no name of their own in links.
 slashless = routers.SimpleRouter(trailing_slash=False)
+slashless.register("transcriptions", ReviewViewSet, basename="review-slashless")
 slashless.register("transcriptions", TranscriptionViewSet, basename="transcription-slashless")
 slashless.register(
     "webhook-endpoints", WebhookEndpointViewSet, basename="webhook-endpoint-slashless"

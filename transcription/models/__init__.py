@@ -4,6 +4,7 @@ from transcription.models.chunk import Chunk
 from transcription.models.delivery import Delivery
 from transcription.models.leases import Lease, LeasedWork
 from transcription.models.limits import DayUsage, IdempotencyKey, UserLimits
+from transcription.models.revision import Presence, Revision
 from transcription.models.search_text import SearchText
 from transcription.models.segment import Segment
 from transcription.models.speech_model import SpeechModel
@@ -23,6 +24,8 @@ __all__ = [
     "IdempotencyKey",
     "Lease",
     "LeasedWork",
+    "Presence",
+    "Revision",
     "SearchText",
     "Segment",
     "SpeechModel",

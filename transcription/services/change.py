@@ -52,7 +52,8 @@ def cancel(row: Transcription) -> None:
 def retry(row: Transcription) -> None:
     """Start a failed or cancelled transcription again; chunks that are done are kept.
 
-    Raises ``wrong_status`` for any other, ``recording_missing`` when its audio is gone.
+    Raises ``wrong_status`` for any other, ``recording_missing`` when its audio is gone, and
+    ``retry_would_lose_review`` when people have corrected its text.
     """
     if not row.audio.name or not row.audio.storage.exists(row.audio.name):
         raise ServiceError("recording_missing")
@@ -60,6 +61,7 @@ def retry(row: Transcription) -> None:
         changed = Transcription.objects.filter(
             pk=row.pk,
             status__in=[Transcription.Status.FAILED, Transcription.Status.CANCELLED],
+            revision=0,
         ).update(
             status=Transcription.Status.QUEUED,
             step=Transcription.Step.PREPARE,
@@ -76,6 +78,9 @@ def retry(row: Transcription) -> None:
             text="",
             language="",
             completed_at=None,
+            review_state=Transcription.ReviewState.UNREVIEWED,
+            reviewed_by=None,
+            reviewed_at=None,
         )
         if changed:
             # Not pending yet: the preparing step revives them once their audio is decoded again.
@@ -88,6 +93,8 @@ def retry(row: Transcription) -> None:
             bell.wake(bell.ENGINE)
     row.refresh_from_db()
     if not changed:
+        if row.revision and row.status in {row.Status.FAILED, row.Status.CANCELLED}:
+            raise ServiceError("retry_would_lose_review")
         raise ServiceError("wrong_status", status=row.status)
     logger.info("Retrying %s.", row.pk)
 
