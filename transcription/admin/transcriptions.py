@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from transcription.admin.common import CappedPaginator
+from transcription.admin.review import ReviewPageMixin
 from transcription.admin.transcription_filters import (
     CreatedFilter,
     LanguageFilter,
@@ -35,7 +36,7 @@ NAME_CHARACTERS = 40
 
 
 @admin.register(Transcription)
-class TranscriptionAdmin(admin.ModelAdmin):
+class TranscriptionAdmin(ReviewPageMixin):
     """A list that stays quick at a million rows, and a page on which only the title is edited.
 
     Recordings come in by the API, where they are checked and made durable, so none is added
@@ -50,6 +51,7 @@ class TranscriptionAdmin(admin.ModelAdmin):
         "language_code",
         "model_used",
         "owner",
+        "review_link",
     )
     list_filter = (StatusFilter, CreatedFilter, ModelFilter, LanguageFilter)
     list_select_related = ("owner",)

@@ -30,8 +30,9 @@ WORDS = {
     "waveform_failed": _("The waveform could not be loaded. The sound plays without it."),
     "format_not_played": _(
         "This browser cannot play the recording: it may not know its format. You can still "
-        "review the text, and download the recording to hear it in another program."
+        "review the text, and hear the recording in another program."
     ),
+    "download_sound": _("Download the recording"),
     "sound_not_loaded": _("The sound could not be loaded. Load the page again."),
     # what is saved
     "state_saved": _("All changes are saved."),

@@ -131,7 +131,7 @@ function plain(segment) {
 /** One difference: when, and its words with those that went and those that came. */
 function compared(one) {
   const row = element("p", "", { class: "compared" });
-  row.append(element("time", clock(one.start_seconds)), " ");
+  row.append(element("time", clock((one.after[0] ?? one.before[0]).start_seconds)), " ");
   for (const { kind, text } of one.parts) row.append(element(ELEMENTS[kind], text));
   return row;
 }

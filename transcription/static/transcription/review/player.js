@@ -2,7 +2,7 @@
 
 import WaveSurfer from "../vendor/wavesurfer-7.12.12.js";
 import { ApiError } from "./api.js";
-import { clock, say } from "./words.js";
+import { clock, element, say } from "./words.js";
 
 const SKIP_SECONDS = 3;
 /** A pause is taken in the midst of a word: playback goes on a little before it. */
@@ -155,6 +155,8 @@ export class Player extends EventTarget {
       });
     }
     audio.addEventListener("error", () => this.#failed());
+    // It began to load before this script.
+    if (audio.error) this.#failed();
     audio.addEventListener("loadedmetadata", () => {
       // The service counted the samples; what a file says of itself may be wrong, or infinite.
       if (!this.duration && Number.isFinite(audio.duration)) this.setDuration(audio.duration);
@@ -173,6 +175,8 @@ export class Player extends EventTarget {
     const isFormat = error.code === MediaError.MEDIA_ERR_SRC_NOT_SUPPORTED;
     const isDecoding = error.code === MediaError.MEDIA_ERR_DECODE;
     this.#say(isFormat || isDecoding ? "format_not_played" : "sound_not_loaded");
+    const link = element("a", say("download_sound"), { href: this.audio.src, download: "" });
+    this.note.append(" ", link);
   }
 
   #say(name) {

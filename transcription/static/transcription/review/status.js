@@ -5,6 +5,8 @@ import { element, say } from "./words.js";
 /** States of the queue that a person must hear of; the others come and go with every word. */
 const TROUBLE = ["offline", "login", "approved", "gone", "unkept", "conflict"];
 
+const SHOWN_MS = 15_000;
+
 export class Status {
   constructor({ root, queue, sync, store }) {
     Object.assign(this, { queue, sync, store });
@@ -21,9 +23,11 @@ export class Status {
     this.timer = setInterval(() => this.queue.state === "offline" && this.#show(), 1_000);
   }
 
-  /** Say something once; it stays to be read until the next thing is said. */
+  /** Say something once; it stays long enough to be read, or until the next thing is said. */
   tell(words) {
+    clearTimeout(this.tellTimer);
     this.live.textContent = words;
+    this.tellTimer = setTimeout(() => this.live.replaceChildren(), SHOWN_MS);
   }
 
   #show() {

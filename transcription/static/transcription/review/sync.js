@@ -16,7 +16,7 @@ export class Sync extends EventTarget {
 
   /** Load the transcript, with what a closed page of this browser left unsent on top of it. */
   async open() {
-    const [answer, left] = await Promise.all([this.api.get("review/"), this.store.left()]);
+    const [answer, left] = await Promise.all([this.#ask(), this.store.left()]);
     this.#load(answer, left.flatMap((entry) => entry.operations));
     this.store.forget(left);
     this.pollTimer = setInterval(() => this.poll(), POLL_MS);
@@ -26,7 +26,7 @@ export class Sync extends EventTarget {
 
   /** Load all of it again, with the unsent edits on top. */
   async reload() {
-    this.#load(await this.api.get("review/"), this.queue.operations);
+    this.#load(await this.#ask(), this.queue.operations);
   }
 
   /** Ask what others changed; this also says that somebody looks at the page. */
@@ -66,6 +66,10 @@ export class Sync extends EventTarget {
     this.transcript.setConflict(key, null);
     this.queue.drop(key);
     this.transcript.setText(key, conflict.theirs);
+  }
+
+  #ask() {
+    return this.api.get("review/", { session: this.session });
   }
 
   #load(answer, operations) {
