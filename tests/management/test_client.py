@@ -8,12 +8,12 @@ import socket
 
 import pytest
 
-from transcription.management.client import Client, NoAnswerError, _multipart
+from transcription.management.client import Client, NoAnswerError, multipart
 
 
 def test_a_form_carries_its_fields_and_the_file_byte_for_byte() -> None:
     content = bytes(range(256)) * 3
-    body = _multipart("limit", 'a "b"\r\nc.wav', content, {"prompt": "Ärger, 语音"})
+    body = multipart("limit", 'a "b"\r\nc.wav', content, {"prompt": "Ärger, 语音"})
     message = email.message_from_bytes(
         b"Content-Type: multipart/form-data; boundary=limit\r\n\r\n" + body,
         policy=email.policy.HTTP,

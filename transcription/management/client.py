@@ -50,12 +50,20 @@ class Client:
         self, name: str, content: bytes, fields: Mapping[str, str] | None = None
     ) -> Answer:
         """POST one recording to the transcribe route. Raises ``NoAnswerError``."""
+        return self._post("/api/v1/transcribe", name, content, fields)
+
+    def upload(self, name: str, content: bytes, fields: Mapping[str, str] | None = None) -> Answer:
+        """POST one recording that is asked for later. Raises ``NoAnswerError``."""
+        return self._post("/api/v1/transcriptions/", name, content, fields)
+
+    def _post(
+        self, path: str, name: str, content: bytes, fields: Mapping[str, str] | None
+    ) -> Answer:
         boundary = secrets.token_hex(16)
-        body = _multipart(boundary, name, content, fields or {})
         return self._request(
             "POST",
-            "/api/v1/transcribe",
-            body=body,
+            path,
+            body=multipart(boundary, name, content, fields or {}),
             headers={"Content-Type": f"multipart/form-data; boundary={boundary}"},
         )
 
@@ -98,7 +106,7 @@ class Client:
         )
 
 
-def _multipart(boundary: str, name: str, content: bytes, fields: Mapping[str, str]) -> bytes:
+def multipart(boundary: str, name: str, content: bytes, fields: Mapping[str, str]) -> bytes:
     """A multipart/form-data body (RFC 7578) of text fields and one file in ``file``."""
     lines = []
     for field, value in fields.items():

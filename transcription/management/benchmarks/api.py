@@ -19,7 +19,12 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from django.conf import settings
 
-from transcription.management.benchmarks.common import Figure, at_most
+from transcription.management.benchmarks.common import (
+    Figure,
+    at_most,
+    percentile_95,
+    web_alone,
+)
 from transcription.management.benchmarks.processes import memory_bytes
 
 ROWS = 1_000_000
@@ -28,7 +33,6 @@ MOST_SECONDS = 0.300
 #: What the web process may grow by while it answers some thousand requests.
 MOST_GROWTH_MEBIBYTES = 20.0
 REPEATS = 40
-PATIENCE_SECONDS = 60.0
 
 API = "/api/v1/transcriptions/"
 ADMIN = "/admin/transcription/transcription/"
@@ -55,7 +59,7 @@ def measure(*, rows: int = ROWS, database_url: str = "", repeats: int = REPEATS)
         filled = _fill(rows, environment)
         fill_seconds = time.monotonic() - started
         size = _size_bytes(Path(data_dir), url)
-        with _served(environment) as (port, pid), closing(_Client(port, filled)) as client:
+        with web_alone(environment) as (port, pid), closing(_Client(port, filled)) as client:
             pages = _pages(rows, filled)
             for name, (who, path) in pages.items():
                 client.seconds(name, who, path)
@@ -65,7 +69,7 @@ def measure(*, rows: int = ROWS, database_url: str = "", repeats: int = REPEATS)
                 seconds = [client.seconds(name, who, path) for _ in range(repeats)]
                 figures += [
                     Figure(name=f"{name}, median", value=statistics.median(seconds), unit="s"),
-                    at_most(f"{name}, p95", _percentile_95(seconds), "s", MOST_SECONDS),
+                    at_most(f"{name}, p95", percentile_95(seconds), "s", MOST_SECONDS),
                 ]
             after = memory_bytes(pid) / 2**20
     return [
@@ -152,10 +156,6 @@ def _cursor(day: Any) -> str:
     return b64encode(urlencode({"p": f"{day} 00:00:00+00:00"}).encode()).decode()
 
 
-def _percentile_95(seconds: list[float]) -> float:
-    return sorted(seconds)[max(0, -(-len(seconds) * 95 // 100) - 1)]
-
-
 class _Client:
     """Asks for pages over one connection that stays."""
 
@@ -229,32 +229,3 @@ def _size_bytes(data_dir: Path, url: str) -> int:
     with psycopg.connect(url) as database:
         row = database.execute("SELECT pg_database_size(current_database())").fetchone()
     return int(row[0]) if row else 0
-
-
-@contextmanager
-def _served(environment: Mapping[str, str]) -> Iterator[tuple[int, int]]:
-    """Run a web process over the database; yield its port and its process id."""
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    process = subprocess.Popen(
-        [sys.executable, "-m", "uvicorn", "asr_project.asgi:application",
-         "--host", "127.0.0.1", "--port", str(port), "--log-level", "error"],
-        cwd=settings.BASE_DIR, env={**environment, "ASR_LOG_LEVEL": "ERROR"},
-    )  # fmt: skip
-    try:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=5).close()
-                break
-            except OSError:
-                if process.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError("The web process did not start.") from None
-                time.sleep(0.05)
-        yield port, process.pid
-    finally:
-        process.terminate()
-        process.wait()

@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import json
 import os
+import socket
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
 import wave
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,6 +25,7 @@ from transcription.management.client import Client
 from transcription.management.running_service import RunningService
 
 SAMPLE_RATE_HZ = 16_000
+PATIENCE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +74,11 @@ def spread(name: str, values: Sequence[float], unit: str) -> list[Figure]:
     ]
 
 
+def percentile_95(seconds: Sequence[float]) -> float:
+    """Return what 95 of 100 measurements are not above."""
+    return sorted(seconds)[max(0, -(-len(seconds) * 95 // 100) - 1)]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Measured:
     """A service that was started to be measured."""
@@ -88,7 +96,7 @@ class Measured:
             "from transcription.models import Worker\n"
             "print(json.dumps([one for worker in Worker.objects.all() for one in worker.loaded]))\n"
         )
-        loaded: list[dict[str, Any]] = json.loads(_run_in_settings(script, [], self.environment))
+        loaded: list[dict[str, Any]] = json.loads(run_in_settings(script, [], self.environment))
         return loaded
 
 
@@ -100,7 +108,7 @@ def measured_service(
     with tempfile.TemporaryDirectory(prefix="asr-benchmark-") as temporary:
         data_dir = Path(temporary)
         given = {"ASR_DATA_DIR": str(data_dir), "ASR_DATABASE_URL": "", **(environment or {})}
-        token = _set_up(engine, model_options, given)
+        token = set_up(engine, model_options, given)
         service = RunningService(
             base_dir=settings.BASE_DIR,
             data_dir=data_dir,
@@ -120,7 +128,7 @@ def measured_service(
             )
 
 
-def _set_up(engine: str, model_options: Mapping[str, Any], environment: Mapping[str, str]) -> str:
+def set_up(engine: str, model_options: Mapping[str, Any], environment: Mapping[str, str]) -> str:
     """Make database, model and token in a process of their own settings; return the token."""
     script = (
         "import json, sys\n"
@@ -134,10 +142,10 @@ def _set_up(engine: str, model_options: Mapping[str, Any], environment: Mapping[
         "user = User.objects.create(username='benchmark')\n"
         "print(tokens.create(user, name='benchmark')[1])\n"
     )
-    return _run_in_settings(script, [engine, json.dumps(dict(model_options))], environment)
+    return run_in_settings(script, [engine, json.dumps(dict(model_options))], environment)
 
 
-def _run_in_settings(script: str, arguments: Sequence[str], environment: Mapping[str, str]) -> str:
+def run_in_settings(script: str, arguments: Sequence[str], environment: Mapping[str, str]) -> str:
     """Run a script of Django with these settings; return the last line that it prints."""
     done = subprocess.run(
         [sys.executable, "-c", "import django; django.setup()\n" + script, *arguments],
@@ -148,6 +156,33 @@ def _run_in_settings(script: str, arguments: Sequence[str], environment: Mapping
         text=True,
     )
     return done.stdout.strip().splitlines()[-1]
+
+
+@contextmanager
+def web_alone(environment: Mapping[str, str]) -> Iterator[tuple[int, int]]:
+    """Run a web process without workers; yield its port and its process id."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    process = subprocess.Popen(
+        [sys.executable, "-m", "uvicorn", "asr_project.asgi:application",
+         "--host", "127.0.0.1", "--port", str(port), "--log-level", "error"],
+        cwd=settings.BASE_DIR, env={**environment, "ASR_LOG_LEVEL": "ERROR"},
+    )  # fmt: skip
+    try:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=5).close()
+                break
+            except OSError:
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError("The web process did not start.") from None
+                time.sleep(0.05)
+        yield port, process.pid
+    finally:
+        process.terminate()
+        process.wait()
 
 
 @dataclass(frozen=True, kw_only=True)

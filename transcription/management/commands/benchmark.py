@@ -19,11 +19,12 @@ from transcription.management.benchmarks import (
     long_recording,
     service_cost,
     throughput,
+    waiting,
     web_process,
 )
 from transcription.management.benchmarks.common import Report, recordings_in
 
-PARTS = ("web", "cost", "throughput", "long", "concurrency", "batches", "api")
+PARTS = ("web", "cost", "throughput", "long", "concurrency", "batches", "api", "waiting")
 #: What is measured where nothing is named.
 DEFAULT_PARTS = {
     "whisper": ("web", "cost", "throughput"),
@@ -39,7 +40,7 @@ class Command(BaseCommand):
         "Measure the service on this machine: its web process, what it adds to the engine's time, "
         "many files at once against the bare library, a recording of hours, more and more clients "
         "at once, Qwen3-ASR's batches against its package's, the pages over a million "
-        "transcriptions. Speeds are compared "
+        "transcriptions, hundreds who wait. Speeds are compared "
         "within one run, since a machine is not always equally fast."
     )
 
@@ -164,6 +165,8 @@ class Command(BaseCommand):
                         raise CommandError(str(error)) from error
                 case "api":
                     figures = api.measure(rows=given["rows"], database_url=given["database_url"])
+                case "waiting":
+                    figures = waiting.measure()
                 case _:
                     figures = long_recording.measure(
                         engine=engine,
