@@ -224,7 +224,7 @@ def test_a_text_is_reviewed_with_the_keyboard_alone(
         review.until(f"{playing} && {at} > 0.2")
         keys.press("Alt+ArrowDown")
         review.until(f"{at} >= 1.5")
-        review.until("document.querySelectorAll('#segments li')[1].ariaCurrent === 'true'")
+        review.until("document.querySelectorAll('#segments [data-key]')[1].ariaCurrent === 'true'")
         keys.press("Alt+k")
         review.until(f"!({playing})")
         keys.press("Alt+j")

@@ -4,11 +4,16 @@ import { caretIn, rangeOf, select } from "./caret.js";
 import { doubtfulIn } from "./doubtful.js";
 import { clock, element, say } from "./words.js";
 
+/**
+ * Rows of a block. The browser looks at every frame which blocks are seen, and lays out those
+ * alone: with each of thousands of rows by itself, that would take longer than a key may.
+ */
+const ROWS_OF_BLOCK = 25;
 /** Before and behind what is seen, doubtful words are marked as well. */
-const MARKED_MARGIN = "800px";
+const MARKED_MARGIN = "400px";
 
 export class Rows {
-  /** `list`: the ol; `onTyped(key, text)`: somebody typed. */
+  /** `list`: the element around all rows; `onTyped(key, text)`: somebody typed. */
   constructor({ transcript, list, template, onTyped }) {
     Object.assign(this, { transcript, list, template, onTyped });
     this.rows = new Map();
@@ -40,7 +45,7 @@ export class Rows {
   /** The key of the row that an element is in. */
   keyAt(node) {
     const start = node instanceof Element ? node : node?.parentElement;
-    return start?.closest("li[data-key]")?.dataset.key;
+    return start?.closest("[data-key]")?.dataset.key;
   }
 
   /** The key of the row that is being edited, or was last. */
@@ -105,8 +110,15 @@ export class Rows {
     this.marks?.clear();
     this.ranges.clear();
     this.rows.clear();
-    this.list.replaceChildren(...this.transcript.order.map((key) => this.#make(key)));
-    for (const { row } of this.rows.values()) this.seen.observe(row);
+    const { order } = this.transcript;
+    const blocks = [];
+    for (let at = 0; at < order.length; at += ROWS_OF_BLOCK) {
+      const block = element("div", "", { class: "block" });
+      block.append(...order.slice(at, at + ROWS_OF_BLOCK).map((key) => this.#make(key)));
+      blocks.push(block);
+    }
+    this.list.replaceChildren(...blocks);
+    for (const block of blocks) this.seen.observe(block);
     this.#showState();
     this.#return(place);
   }
@@ -130,23 +142,25 @@ export class Rows {
     for (const key of [...this.rows.keys()]) {
       if (!this.transcript.get(key)) this.#drop(key);
     }
-    let at = this.list.firstElementChild;
-    for (const key of order) {
-      const known = this.rows.get(key)?.row;
-      if (known === at && at) {
-        at = at.nextElementSibling;
-        continue;
-      }
-      const row = known ?? this.#make(key);
-      this.list.insertBefore(row, at);
-      if (!known) this.seen.observe(row);
-    }
+    order.forEach((key, at) => {
+      if (this.rows.has(key)) return;
+      const row = this.#make(key);
+      const before = this.rowOf(order[at - 1]);
+      const block = this.list.firstElementChild;
+      if (before) before.after(row);
+      else if (block) block.prepend(row);
+      else this.#render();
+      this.#markRow(key);
+    });
+    const shown = [...this.list.querySelectorAll("[data-key]")];
+    const isInOrder = shown.every((row, at) => row.dataset.key === order[at]);
+    // Others cannot move sentences but by taking an earlier text back.
+    if (!isInOrder) this.#render();
     this.#return(place);
   }
 
   #drop(key) {
     const { row } = this.rows.get(key);
-    this.seen.unobserve(row);
     this.#unmark(key);
     row.remove();
     this.rows.delete(key);
@@ -205,8 +219,10 @@ export class Rows {
 
   #mark(entries) {
     for (const { target, isIntersecting } of entries) {
-      if (isIntersecting) this.#markRow(target.dataset.key);
-      else this.#unmark(target.dataset.key);
+      for (const { dataset } of target.children) {
+        if (isIntersecting) this.#markRow(dataset.key);
+        else this.#unmark(dataset.key);
+      }
     }
   }
 
