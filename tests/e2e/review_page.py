@@ -132,6 +132,10 @@ class ReviewPage:
         """Wait until everything has arrived."""
         self.page.locator("[data-status=saved][data-state=saved]").wait_for()
 
+    def poll(self) -> None:
+        """Ask for what others changed, as the page does when somebody comes back to it."""
+        self.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+
     def until(self, condition: str) -> None:
         """Ask until it holds; by the debugger, since the page's policy forbids eval."""
         end = time.monotonic() + PATIENCE_SECONDS

@@ -53,7 +53,11 @@ def test_edit_split_merge_undo_and_restore(browser: Browser, opened: Any) -> Non
     def scenario(page: Any) -> None:
         review = opened(page).open()
         keys = page.keyboard
+        at = "document.querySelector('audio').currentTime"
+        page.locator(".waveform").click(position={"x": 5, "y": 30})
+        review.until(f"{at} < 0.3")
         review.row(1).click()
+        review.until(f"{at} >= 1.5 && {at} < 3")
         keys.press("End")
         keys.type(" Really.")
         review.saved()
@@ -102,7 +106,7 @@ def test_two_pages_that_change_one_sentence_decide_in_words(
         review = opened(page).open()
         with another_context(page) as context:
             other = ReviewPage(context.new_page(), served, opened.pk, bob).open()
-            other.page.get_by_text("ann", exact=False).first.wait_for()
+            other.page.locator("[data-status=people]", has_text="ann").wait_for()
             # Neither has heard of the other's edit when he makes his own.
             page.route("**/review/changes/*", lambda route: route.abort())
             other.row(1).click()
@@ -120,6 +124,7 @@ def test_two_pages_that_change_one_sentence_decide_in_words(
             page.keyboard.press("Control+Enter")
             review.saved()
             # What the other does not touch comes to him by itself.
+            other.poll()
             other.until_rows(FIRST, f"{SECOND} Says ann.", THIRD, FOURTH)
             other.row(1).click()
             other.page.keyboard.press("End")
@@ -225,6 +230,12 @@ def test_a_text_is_reviewed_with_the_keyboard_alone(
         keys.press("Alt+ArrowDown")
         review.until(f"{at} >= 1.5")
         review.until("document.querySelectorAll('#segments [data-key]')[1].ariaCurrent === 'true'")
+        # Who scrolls is not pulled back, until he wants to be.
+        follow = page.locator("[data-action=follow]")
+        page.mouse.wheel(0, 10)
+        follow.wait_for()
+        keys.press("Alt+u")
+        follow.wait_for(state="hidden")
         keys.press("Alt+k")
         review.until(f"!({playing})")
         keys.press("Alt+j")

@@ -12,6 +12,16 @@ const ROWS_OF_BLOCK = 25;
 /** Before and behind what is seen, doubtful words are marked as well. */
 const MARKED_MARGIN = "400px";
 
+/** Older browsers know no plain text; breaks and pasted text are looked after here anyway. */
+const EDITABLE = (() => {
+  try {
+    document.createElement("div").contentEditable = "plaintext-only";
+    return "plaintext-only";
+  } catch {
+    return "true";
+  }
+})();
+
 export class Rows {
   /** `list`: the element around all rows; `onTyped(key, text)`: somebody typed. */
   constructor({ transcript, list, template, onTyped }) {
@@ -192,7 +202,7 @@ export class Rows {
 
   #setEditable(text) {
     const isOpen = this.transcript.state !== "approved";
-    const wanted = isOpen ? "plaintext-only" : "false";
+    const wanted = isOpen ? EDITABLE : "false";
     if (text.contentEditable === wanted) return;
     text.contentEditable = wanted;
     text.setAttribute("aria-readonly", String(!isOpen));

@@ -83,7 +83,7 @@ export class Sync extends EventTarget {
     const begun = new Set();
     const names = new Map();
     for (const given of operations) {
-      const one = { ...given };
+      const { sending, ...one } = given;
       const nameOf = (key, id) => names.get(key) ?? this.transcript.keyOfId.get(id) ?? key;
       one.key = nameOf(one.key, one.id);
       one.nextKey = nameOf(one.nextKey, one.nextId);
@@ -100,7 +100,7 @@ export class Sync extends EventTarget {
         begun.add(one.key);
       } else {
         const isAsSeen = begun.has(one.key) || segment.revision === one.revision;
-        const stays = isAsSeen ? this.#again(one) : this.#wasDone(one, names);
+        const stays = isAsSeen ? this.#again(one, begun) : this.#wasDone(one, names);
         if (stays === "send") left.push(one);
         if (stays === "no") this.#notice("not_applied");
         for (const key of [one.key, one.newKey]) if (key) begun.add(key);
@@ -112,13 +112,15 @@ export class Sync extends EventTarget {
     return left;
   }
 
-  #again(one) {
+  #again(one, begun) {
     if (one.op === "times") {
       this.transcript.setTimes(one.key, one.start, one.end);
     } else if (one.op === "split") {
       this.transcript.split(one.key, one);
     } else {
-      if (this.transcript.neighbour(one.key, 1) !== one.nextKey) return "no";
+      const next = this.transcript.get(one.nextKey);
+      if (!next || this.transcript.neighbour(one.key, 1) !== one.nextKey) return "no";
+      if (!begun.has(one.nextKey) && next.revision !== one.nextRevision) return "no";
       this.transcript.merge(one.key, one.merged);
     }
     return "send";
@@ -143,10 +145,12 @@ export class Sync extends EventTarget {
   async #conflict(batch, data) {
     const byId = new Map(data.conflicts.map((one) => [one.id, one]));
     let reload = false;
+    let isToldOf = false;
     for (const one of batch) {
       const segment = this.transcript.get(one.key);
       const found = byId.get(segment?.id) ?? (one.op === "merge" ? data.conflicts[0] : undefined);
       if (!found) continue;
+      isToldOf = true;
       if (one.op !== "text" || found.text === null) {
         reload = true;
       } else if (sameText(found.text, one.text)) {
@@ -164,10 +168,16 @@ export class Sync extends EventTarget {
       }
     }
     if (reload) await this.#reloadOrDrop(batch);
+    // Sent as they are, they would meet the same answer for ever.
+    else if (!isToldOf) await this.#giveUp(batch);
   }
 
   async #refused(batch, error) {
     this.#notice("refused", { message: error.message });
+    await this.#giveUp(batch);
+  }
+
+  async #giveUp(batch) {
     this.queue.operations = this.queue.operations.filter((one) => !batch.includes(one));
     for (const one of batch) if (one.op === "text") this.queue.addLost(one.text);
     await this.#reloadOrDrop([]);
