@@ -80,6 +80,7 @@ export class Keys {
 export function writeHelp(list) {
   const lines = new Map();
   const add = (action, label) => lines.set(action, [...(lines.get(action) ?? []), label]);
+  lines.set("split", []);
   for (const { action, label } of BINDINGS) add(action, label);
   for (const [action, label] of IN_TEXT) add(action, say(`in_text_${action}`, { key: label }));
   add("help", "?");
