@@ -5,11 +5,13 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import pagination, serializers, viewsets
 from rest_framework.decorators import action
 from rest_framework.parsers import JSONParser
@@ -28,6 +30,8 @@ ReviewState = Transcription.ReviewState
 LARGEST_NUMBER, LARGEST_ID = 2**31 - 1, 2**63 - 1
 MOST_SECONDS = 10_000_000
 MOST_CHARACTERS_TO_FIND = 500
+#: What the parts of a difference are.
+PART_KINDS = ["same", "removed", "added"]
 
 
 def _number(**options: Any) -> serializers.IntegerField:
@@ -152,6 +156,12 @@ class RestoreSerializer(PageSerializer):
     )
 
 
+class SummarySerializer(serializers.Serializer[Any]):
+    """What a revision comes to."""
+
+    changed = serializers.IntegerField(help_text="How many segments.")
+
+
 class RevisionSerializer(serializers.ModelSerializer[Revision]):
     """A step of the review."""
 
@@ -163,6 +173,7 @@ class RevisionSerializer(serializers.ModelSerializer[Revision]):
         fields = ["number", "author", "created_at", "kind", "summary"]
         read_only_fields = fields
 
+    @extend_schema_field(SummarySerializer)
     def get_summary(self, row: Revision) -> dict[str, int]:
         return {"changed": row.changed}
 
@@ -179,24 +190,25 @@ class NewestNumberFirst(pagination.CursorPagination):
 class ReviewViewSet(viewsets.GenericViewSet[Transcription]):
     """The text of a transcription as people make it right. For its owner, and for staff."""
 
-    serializer_class = RevisionSerializer
     pagination_class = NewestNumberFirst
     parser_classes = [JSONParser]
     write_scope = ApiToken.Scope.TRANSCRIBE
 
     def get_queryset(self) -> QuerySet[Transcription]:
-        return visible_to(self.request, Transcription.objects.defer("prompt"))
+        return visible_to(self.request, Transcription.objects.defer("text", "prompt"))
 
-    @action(detail=True)
+    @action(detail=True, methods=["get", "post"])
     def review(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Return the text in segments, and who else has it open."""
+        """Return the text in segments, and who else has it open; posted to: change it."""
         row = self.get_object()
+        return self._change(row) if request.method == "POST" else self._look(row)
+
+    def _look(self, row: Transcription) -> Response:
+        request = self.request
         by = _by(request, _valid(ReviewQuery, request.query_params))
-        with transaction.atomic():
-            # First the number, so that a change that comes in between is told of again.
-            row.refresh_from_db(fields=["revision", "review_state", "status", "step", "text"])
-            review.require_reviewable(row)
-            lines = lines_of(row.pk)
+        review.require_reviewable(row)
+        # Read after the number: a change that came in between is told of again.
+        lines = lines_of(row.pk)
         presence.note(row, by)
         return Response(
             {
@@ -207,10 +219,9 @@ class ReviewViewSet(viewsets.GenericViewSet[Transcription]):
             }
         )
 
-    @review.mapping.post
-    def edit(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def _change(self, row: Transcription) -> Response:
         """Change segments: all that is asked for, or nothing."""
-        row = self.get_object()
+        request = self.request
         _limit_operations(request)
         given = _valid(OperationsSerializer, request.data)
         by = _by(request, given)
@@ -218,7 +229,7 @@ class ReviewViewSet(viewsets.GenericViewSet[Transcription]):
         with transaction.atomic():
             done = review.apply(row, by, operations)
             if given.get("after") is not None:
-                done = review.changes_since(row, given["after"], session=None)
+                done = review.with_all_since(row, given["after"], done)
         return Response(_told(done))
 
     @action(detail=True, methods=["post"], url_path="review/replace")
@@ -259,8 +270,8 @@ class ReviewViewSet(viewsets.GenericViewSet[Transcription]):
     @action(detail=True)
     def revisions(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """List the steps of the review, the newest first."""
-        rows = self.get_object().revisions.defer("changes", "machine_text")
-        page = self.paginate_queryset(rows)
+        rows: QuerySet[Any] = self.get_object().revisions.defer("changes", "machine_text")
+        page: Any = self.paginate_queryset(rows)
         return self.get_paginated_response(RevisionSerializer(page, many=True).data)
 
     @action(detail=True, url_path=r"revisions/(?P<number>\d+)")
@@ -268,6 +279,7 @@ class ReviewViewSet(viewsets.GenericViewSet[Transcription]):
         """Return the text as a revision left it, and what differs from the machine's text and
         from the revision before. Revision 0 is the machine's text."""
         row = self.get_object()
+        review.require_reviewable(row)
         with _no_such_revision():
             then = revisions.look_back(row, _in_range(kwargs["number"]))
         return Response(
@@ -371,7 +383,7 @@ def _valid(form: type[serializers.Serializer[Any]], data: Any) -> dict[str, Any]
 
 def _by(request: Request, given: dict[str, Any]) -> By:
     session: uuid.UUID | None = given.get("session")
-    return By(user=request.user, session=session)
+    return By(user=cast(User, request.user), session=session)
 
 
 def _limit_operations(request: Request) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from transcription.models import Presence, Transcription
+from transcription.services.errors import ServiceError
 from transcription.services.revisions import By
 
 #: A page asks every five seconds; one that has missed three times is closed, or its laptop is.
@@ -23,13 +25,18 @@ def note(row: Transcription, by: By) -> None:
     own = Presence.objects.filter(transcription=row, user=by.user)
     if own.filter(session=by.session).update(seen_at=now):
         return
+    try:
+        _add(own, Presence(transcription=row, user=by.user, session=by.session, seen_at=now))
+    except IntegrityError as error:
+        # The transcription was deleted at this moment.
+        raise ServiceError("not_found") from error
+
+
+def _add(own: QuerySet[Presence], page: Presence) -> None:
     with transaction.atomic():
         # Who makes up a page for every call leaves one row, and not thousands.
-        own.filter(seen_at__lt=now - SEEN_FOR).delete()
-        Presence.objects.bulk_create(
-            [Presence(transcription=row, user=by.user, session=by.session, seen_at=now)],
-            ignore_conflicts=True,
-        )
+        own.filter(seen_at__lt=page.seen_at - SEEN_FOR).delete()
+        Presence.objects.bulk_create([page], ignore_conflicts=True)
 
 
 def others(row: Transcription, by: By) -> list[str]:

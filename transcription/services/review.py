@@ -25,6 +25,7 @@ from transcription.services.revisions import (
     Changed,
     lines_at,
     lines_of,
+    lock,
     order_of,
     store,
 )
@@ -92,7 +93,7 @@ def apply(row: Transcription, by: By, operations: Sequence[Operation]) -> Change
     ids = {one.id for one in operations}
     # What was there already: the client has to learn its revision.
     same = [(at, one) for at, one in enumerate(after) if one.id in ids and at not in told]
-    return replace(done, changed=tuple(sorted((*done.changed, *same), key=lambda each: each[0])))
+    return replace(done, changed=tuple(sorted((*done.changed, *same), key=_by_index)))
 
 
 def replace_all(
@@ -164,12 +165,13 @@ def set_state(row: Transcription, by: By, state: str) -> None:
 def changes_since(row: Transcription, after: int, *, session: uuid.UUID | None) -> Changed:
     """Return what other pages have changed since revision ``after``.
 
-    One query where nothing has changed, four otherwise. Without a session: what anybody changed.
+    No query where nothing has changed, six at most. Without a session: what anybody changed.
     """
+    if after >= row.revision:
+        return Changed(revision=row.revision, review_state=row.review_state)
     with transaction.atomic():
-        # Locked, so that segments and revisions are of the same moment.
-        if after < row.revision:
-            _lock(row)
+        # Segments and revisions have to be of the same moment.
+        lock(row)
         steps = list(
             row.revisions.filter(number__gt=after)
             .filter(_of_others(session))
@@ -191,6 +193,21 @@ def changes_since(row: Transcription, after: int, *, session: uuid.UUID | None) 
     )
 
 
+def with_all_since(row: Transcription, after: int, done: Changed) -> Changed:
+    """Return what was changed just now, with all that anybody changed since ``after``.
+
+    In the transaction of that change.
+    """
+    since = changes_since(row, after, session=None)
+    told = {line.id for _, line in since.changed}
+    both = (*since.changed, *(one for one in done.changed if one[1].id not in told))
+    return replace(since, changed=tuple(sorted(both, key=_by_index)))
+
+
+def _by_index(one: tuple[int, Line]) -> int:
+    return one[0]
+
+
 # --- locks ------------------------------------------------------------------------------------
 
 
@@ -204,23 +221,13 @@ def require_reviewable(row: Transcription) -> None:
 
 def has_text(row: Transcription) -> bool:
     """Whether there is a text, or was before somebody emptied it."""
-    return bool(row.text) or row.revision > 0
-
-
-_LOCKED = ("status", "step", "text", "revision", "review_state", "duration_seconds")
-
-
-def _lock(row: Transcription) -> None:
-    """Lock the row until the transaction ends, and read how it stands now."""
-    now = Transcription.objects.select_for_update(of=("self",)).only(*_LOCKED).get(pk=row.pk)
-    for name in _LOCKED:
-        setattr(row, name, getattr(now, name))
+    return row.revision > 0 or bool(row.text)
 
 
 @contextmanager
 def _locked(row: Transcription) -> Iterator[None]:
     with transaction.atomic():
-        _lock(row)
+        lock(row)
         require_reviewable(row)
         yield
 
@@ -364,11 +371,13 @@ def _conflict(row: Transcription, stale: dict[int, int], lines: Sequence[Line]) 
     text makes it ``segment_unknown``.
     """
     here = {line.id: line for line in lines}
-    steps = list(
-        row.revisions.filter(number__gte=0)
+    seen = Q(number__in={here[pk].revision for pk in stale if pk in here})
+    steps: list[dict[str, Any]] = [
+        {**step}
+        for step in row.revisions.filter(seen | Q(reordered=True))
         .order_by("-number")
         .values("number", "gone", "author_name", "changed_at")
-    )
+    ]
     by_number = {step["number"]: step for step in steps}
     found: list[dict[str, object]] = []
     for pk in stale:

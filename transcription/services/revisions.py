@@ -20,6 +20,7 @@ from django.utils import timezone
 
 from transcription.models import Revision, Segment, Transcription
 from transcription.services import search
+from transcription.services.errors import ServiceError
 from transcription.text.edits import Change, Difference, Line, changes, differences, undone
 from transcription.text.joining import Piece, join
 
@@ -31,6 +32,8 @@ FOLDED = timedelta(minutes=5)
 #: Segments that move are put this far behind all others while they change their places: an index
 #: may not be there twice, not even within one UPDATE.
 _AWAY = 1_000_000_000
+#: What somebody may have changed since a row was read.
+_READ_AGAIN = ("status", "step", "text", "revision", "review_state", "duration_seconds")
 _LIGHT_FIELDS = ("id", "start_seconds", "end_seconds", "text", "language", "revision")
 _HEAVY_FIELDS = ("words", "avg_logprob", "no_speech_probability")
 _STORED_FIELDS = (*_LIGHT_FIELDS[1:], *_HEAVY_FIELDS)
@@ -58,6 +61,19 @@ class Changed:
     removed: tuple[int, ...] = ()
     #: Ids of all segments in their order; None: it is as it was.
     order: tuple[int, ...] | None = None
+
+
+def lock(row: Transcription) -> None:
+    """Lock the row until the transaction ends, and read how it stands now.
+
+    Raises ``not_found`` where it has just been deleted.
+    """
+    locked = Transcription.objects.select_for_update(of=("self",)).only(*_READ_AGAIN)
+    now = locked.filter(pk=row.pk).first()
+    if now is None:
+        raise ServiceError("not_found")
+    for name in _READ_AGAIN:
+        setattr(row, name, getattr(now, name))
 
 
 def lines_of(pk: uuid.UUID, *, whole: Iterable[int] | None = None) -> list[Line]:
@@ -108,17 +124,18 @@ class Then:
 def look_back(row: Transcription, number: int) -> Then:
     """Return the text as of a revision; raises as ``lines_at``."""
     with transaction.atomic():
-        # Locked: segments and revisions have to be of the same moment.
-        Transcription.objects.select_for_update(of=("self",)).only("pk").get(pk=row.pk)
+        # Segments and revisions have to be of the same moment.
+        lock(row)
         then = lines_at(row, number)
-        steps = list(row.revisions.filter(number__lte=number).order_by("-number"))
-    made = [[Change.from_json(change) for change in step.changes] for step in steps]
-    before = undone(then, made[0]) if made else then
-    machine = before
-    for change in made[1:]:
-        machine = undone(machine, change)
+        before = machine = then
+        last: Revision | None = None
+        steps = row.revisions.filter(number__lte=number).order_by("-number")
+        for step in steps.iterator(chunk_size=200):
+            machine = undone(machine, [Change.from_json(change) for change in step.changes])
+            if last is None:
+                last, before = step, machine
     return Then(
-        step=steps[0] if steps else None,
+        step=last,
         lines=tuple(then),
         from_machine=tuple(differences(machine, then)),
         from_before=tuple(differences(before, then)),
@@ -215,7 +232,7 @@ def _write_segments(
 ) -> None:
     """Bring the rows to ``lines``; those that are new get their ids there."""
     segments = Segment.objects.filter(transcription=pk)
-    old_ids = {line.id for change in made for line in change.removed}
+    old_ids = {line.id for change in made for line in change.removed if line.id is not None}
     places = [at for change in made for at in range(change.at, change.at + len(change.inserted))]
     if is_reordered:
         # Up to the first change nothing moves.

@@ -83,6 +83,8 @@ def aligned(
     places = _places("".join(old), new)
     token_at = {token.first: number for number, token in enumerate(wanted)}
     ends = {token.end: number for number, token in enumerate(wanted)}
+    # Some engines give the words without the marks of the text.
+    with_marks = any(_letters(word["word"]) != word["word"].strip() for word in words)
     result: list[Word] = []
     done = 0  # tokens that have their word
     dropped: list[Word] = []  # words since then that are not in the text any more
@@ -105,7 +107,8 @@ def aligned(
             continue
         begin, end = token_at[first], ends[last + 1] + 1
         result += _between(text, wanted[done:begin], dropped, moment, word["start"])
-        result.append(_kept(word, text[wanted[begin].start : wanted[end - 1].stop]))
+        written = text[wanted[begin].start : wanted[end - 1].stop]
+        result.append(_kept(word, written, with_marks=with_marks))
         done, dropped, moment = end, [], word["end"]
     result += _between(text, wanted[done:], dropped, moment, end_seconds)
     return result
@@ -163,12 +166,10 @@ def _places(old: str, new: str) -> list[int | None]:
     return places
 
 
-def _kept(word: Word, new: str) -> Word:
+def _kept(word: Word, new: str, *, with_marks: bool) -> Word:
     """Return a word with its times, as it is written now."""
     old = word["word"].strip()
-    # Some engines give the words without their marks.
-    has_marks = not all(is_said(character) or character.isspace() for character in old)
-    if old == new or (not has_marks and _letters(old) == _letters(new)):
+    if old == new or (not with_marks and old == _letters(new)):
         return word
     blank = word["word"][: len(word["word"]) - len(word["word"].lstrip())]
     return {**word, "word": blank + new}
