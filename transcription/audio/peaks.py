@@ -48,9 +48,13 @@ def _levels(samples: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         raise ValueError(f"peaks are made of samples of shape (samples,), not {samples.shape}")
     if samples.dtype == np.int16:
         # First the wider type: the absolute value of -32768 is no int16.
-        return np.abs(samples.astype(np.float32)) / np.float32(32_768)
+        levels: npt.NDArray[np.float32] = np.abs(samples.astype(np.float32))
+        levels /= 32_768
+        return levels
     if np.issubdtype(samples.dtype, np.floating):
-        return np.minimum(np.abs(samples.astype(np.float32)), np.float32(1))
+        levels = np.abs(samples.astype(np.float32))
+        np.minimum(levels, 1, out=levels)
+        return levels
     raise ValueError(f"peaks are made of int16 or float samples, not {samples.dtype}")
 
 
