@@ -185,12 +185,51 @@ def test_what_was_typed_without_a_connection_arrives_later(browser: Browser, ope
         again.until_rows(f"{FIRST} Offline", "The meating", "It begins now. Killed.", THIRD, FOURTH)
         again.saved()
         assert "computer" in words
-        return words
 
     browser.run(scenario)
     assert texts(opened.pk) == [
         f"{FIRST} Offline", "The meating", "It begins now. Killed.", THIRD, FOURTH,
     ]  # fmt: skip
+
+
+def test_what_has_no_place_any_more_is_kept_and_shown(
+    browser: Browser, served: Served, opened: Any
+) -> None:
+    bob = session_of(User.objects.create_superuser("bob"))
+
+    def scenario(page: Any) -> None:
+        review = opened(page).open()
+        page.context.set_offline(True)
+        review.caret(0, len("Good morning"))
+        page.keyboard.press("Enter")
+        page.keyboard.type("Split by ann: ")
+        review.row(3).focus()
+        page.keyboard.press("End")
+        page.keyboard.type(" Ann.")
+        with another_context(page) as context:
+            other = ReviewPage(context.new_page(), served, opened.pk, bob).open()
+            other.row(0).focus()
+            other.page.keyboard.press("End")
+            other.page.keyboard.type(" Bob.")
+            other.row(1).focus()
+            other.page.keyboard.press("Alt+m")
+            other.saved()
+            merged = other.rows()[1]
+            assert merged.startswith(SECOND)
+            assert merged.endswith(THIRD)
+            page.context.set_offline(False)
+            lost = page.locator("[data-status=lost] li")
+            lost.nth(1).wait_for()
+            review.until_rows(f"{FIRST} Bob.", merged, FOURTH)
+            kept = lost.locator("q").all_text_contents()
+            assert sorted(kept) == sorted(["Split by ann: to everybody.", f"{THIRD} Ann."])
+            lost.get_by_role("button").first.click()
+            lost.get_by_role("button").first.click()
+            review.saved()
+            assert [*review.complaints, *other.complaints] == []
+
+    browser.run(scenario)
+    assert texts(opened.pk)[::2] == [f"{FIRST} Bob.", FOURTH]
 
 
 def test_who_is_logged_out_logs_in_again_and_loses_nothing(
@@ -251,6 +290,12 @@ def test_a_text_is_reviewed_with_the_keyboard_alone(
         review.until_rows(FIRST, "The meeting", "begins now.", THIRD, FOURTH)
         keys.press("Alt+Shift+m")
         review.until_rows(FIRST, "The meeting begins now.", THIRD, FOURTH)
+        review.row(3).focus()
+        keys.press("Alt+i")
+        keys.type("4.8")
+        keys.press("Enter")
+        page.get_by_text("0:04.8", exact=True).wait_for()
+        assert page.evaluate("document.activeElement.textContent") == FOURTH
         # An input method is left alone: its Enter chooses a word.
         review.caret(2, 2)
         page.evaluate(
