@@ -16,6 +16,7 @@ from transcription.engines.base import EngineConfig, Loaded
 from transcription.engines.fake import FakeEngine
 from transcription.management.benchmarks.common import write_wav
 from transcription.models import Chunk, LeasedWork, Segment, SpeechModel, Transcription
+from transcription.services.peaks import store_peaks
 from transcription.services.remove import remove
 from transcription.work import prepare as preparing
 from transcription.work.engine_records import Ready, Recipe
@@ -63,6 +64,7 @@ def test_row_parts_and_files_go(row: Transcription, status: str) -> None:
     chunk_of(row, state=State.DONE, text="hello")
     Segment.objects.create(transcription=row, index=0, start_seconds=0, end_seconds=1, text="hello")
     work_file(row.pk).write_bytes(b"samples")
+    store_peaks(row.pk, b"peaks")
 
     remove(row)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 import numpy as np
@@ -14,6 +15,7 @@ from transcription.models import Chunk, Lease, SpeechModel, Transcription
 from transcription.services import search
 from transcription.services.change import cancel, retry
 from transcription.services.errors import ServiceError
+from transcription.services.peaks import read_peaks
 from transcription.work.paths import work_file
 from transcription.work.prepare import stand_down
 from transcription.work.progress import give_up
@@ -38,6 +40,19 @@ def test_a_recording_becomes_text(fake_model, post, work, speech) -> None:
     assert row.duration_seconds == pytest.approx((len(speech) - 44) / 32_000, abs=0.01)
     assert [segment.index for segment in row.segments.all()] == list(range(row.segments.count()))
     assert " ".join(segment.text for segment in row.segments.all()) == row.text
+    assert not work_file(row.pk).exists()
+
+
+def test_the_waveform_outlives_the_decoded_audio(fake_model, post, work, speech) -> None:
+    row = post(speech)
+    with pytest.raises(ServiceError, match="no waveform"):
+        read_peaks(row.pk, None)
+    work()
+    row.refresh_from_db()
+    shown = read_peaks(row.pk, row.duration_seconds)
+    assert len(shown.peaks) == math.ceil(row.duration_seconds * shown.peaks_per_second)
+    samples = np.frombuffer(speech[44:], dtype="<i2")
+    assert max(shown.peaks) == pytest.approx(np.abs(samples / 32_768).max(), abs=0.01)
     assert not work_file(row.pk).exists()
 
 

@@ -17,6 +17,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from transcription.admin.common import CappedPaginator, two_lines
+from transcription.admin.review import ReviewPageMixin
 from transcription.admin.transcription_actions import HEAVY_FIELDS, TranscriptionActions
 from transcription.admin.transcription_filters import (
     REVIEW_WORDS,
@@ -39,7 +40,7 @@ NAME_CHARACTERS = 40
 
 
 @admin.register(Transcription)
-class TranscriptionAdmin(TranscriptionActions):
+class TranscriptionAdmin(ReviewPageMixin, TranscriptionActions):
     """A list that stays quick at a million rows, and a page on which only the title is edited.
 
     Recordings come in by the API, where they are checked and made durable, so none is added
@@ -53,6 +54,7 @@ class TranscriptionAdmin(TranscriptionActions):
         "length_and_speed",
         "model_and_language",
         "owner",
+        "review_link",
     )
     list_filter = (StatusFilter, ReviewFilter, CreatedFilter, ModelFilter, LanguageFilter)
     list_select_related = ("owner",)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +32,14 @@ from transcription.models import ApiToken, Transcription
 from transcription.services import change
 from transcription.services.errors import error_message
 from transcription.services.export import file_name
+from transcription.services.peaks import read_peaks
 from transcription.services.reading import content_of, segments_from
 from transcription.services.remove import remove, remove_audio
 from transcription.web.ranges import send_file
 from transcription.web.watcher import wait_until_final
 
 #: Addresses below a transcription that its detail links to.
-LINKED = ("audio", "download", "events", "segments")
+LINKED = ("audio", "download", "events", "peaks", "segments")
 
 
 class ProblemSerializer(serializers.Serializer[Any]):
@@ -129,12 +131,9 @@ class TranscriptionDetailSerializer(TranscriptionSerializer):
         shown["links"] = {
             "self": shown["url"],
             "list": reverse("transcription-list", request=self.context.get("request")),
-            **{
-                name: f"{shown['url']}{name}/"
-                for name in ("audio", "download", "events", "segments")
-            },
+            **{name: f"{shown['url']}{name}/" for name in LINKED},
             # Deleted, and the text kept.
-            **({} if instance.audio.name else {"audio": None}),
+            **({} if instance.audio.name else {"audio": None, "peaks": None}),
         }
         return shown
 
@@ -291,6 +290,12 @@ class TranscriptionViewSet(
             )
         except FileNotFoundError as error:
             raise Http404 from error
+
+    @action(detail=True)
+    def peaks(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Send what the recording's waveform is drawn from."""
+        row = self.get_object()
+        return Response(asdict(read_peaks(row.pk, row.duration_seconds)))
 
     @action(detail=True)
     def segments(self, request: Request, *args: Any, **kwargs: Any) -> Response:

@@ -178,6 +178,9 @@ _KINDS = [
     _kind(4021, 503, "wait_ended", _T(
         "The recording is accepted and still being recognised; its text will be at {url}. "
         "A client of the OpenAI libraries that repeats the request waits on.")),
+    _kind(4051, 404, "peaks_missing", _T(
+        "There is no waveform of this recording: it is still being decoded, or was recognised "
+        "before waveforms were kept. It plays without one.")),
     # 5…: the service
     _kind(5001, 202, "still_processing", _T(
         "The recording is accepted and still being recognised. "

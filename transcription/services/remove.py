@@ -9,8 +9,9 @@ from django.db.models.functions import Now
 
 from transcription.models import Chunk, LeasedWork, Transcription
 from transcription.services import quotas
-from transcription.services.errors import ServiceError
+from transcription.services.change import wrong_status
 from transcription.services.paths import work_file
+from transcription.services.peaks import remove_peaks
 
 logger = logging.getLogger(__name__)
 State, Status, Step = LeasedWork.State, Transcription.Status, Transcription.Step
@@ -27,33 +28,39 @@ def remove(row: Transcription) -> None:
     _end_work(row)
     if row.audio.name:
         row.audio.storage.delete(row.audio.name)
-    work_file(row.pk).unlink(missing_ok=True)
+    _remove_derived_files(row)
     with transaction.atomic():
         # Locked first: what refers to the row cannot be added between finding and deleting it.
         for locked in Transcription.objects.select_for_update(of=("self",)).filter(pk=row.pk):
             quotas.note_deleted(locked)
             locked.delete()
-    # A worker that ended in between still saw the row, and left the file that it had begun.
-    work_file(row.pk).unlink(missing_ok=True)
+    # A worker that ended in between still saw the row, and left the files that it had begun.
+    _remove_derived_files(row)
     logger.info("Deleted %s.", row.pk)
 
 
 def remove_audio(row: Transcription) -> bool:
     """Delete the recording of a transcription that is over, and keep its text.
 
-    False: it was gone already. The file goes before the row says so: whatever breaks in between
+    False: it was gone already. The files go before the row says so: whatever breaks in between
     leaves a row that can be cleared again, never a file that nothing speaks of. Raises
     ``wrong_status`` while the recording is still needed.
     """
     if not row.is_final or row.step != Step.OVER:
-        raise ServiceError("wrong_status", status=row.status)
+        raise wrong_status(row.status)
     if not row.audio.name:
         return False
     row.audio.storage.delete(row.audio.name)
+    _remove_derived_files(row)
     changed = Transcription.objects.filter(pk=row.pk).exclude(audio="").update(audio="")
     row.audio = None
     logger.info("Deleted the audio of %s; its text is kept.", row.pk)
     return bool(changed)
+
+
+def _remove_derived_files(row: Transcription) -> None:
+    work_file(row.pk).unlink(missing_ok=True)
+    remove_peaks(row.pk)
 
 
 def _end_work(row: Transcription) -> None:

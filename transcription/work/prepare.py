@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from django.db.models.functions import Now
 from asr_project.logs import request_id
 from transcription.audio.decode import DecodeLimits, Decoder, Decoding
 from transcription.audio.errors import AudioError
+from transcription.audio.peaks import PeakMeter
 from transcription.audio.split import Span, Splitter
 from transcription.audio.workfile import WorkFileWriter, read_samples
 from transcription.engines.base import SAMPLE_RATE_HZ
@@ -27,8 +28,9 @@ from transcription.models import Chunk, LeasedWork, SpeechModel, Transcription
 from transcription.models.leases import in_seconds, max_attempts, pause_seconds
 from transcription.services import bell, outbox, throughput
 from transcription.services.errors import ServiceError
+from transcription.services.peaks import store_peaks
 from transcription.services.routing import Choice, candidate_of, route, undecided_seconds
-from transcription.work.paths import work_file
+from transcription.work.paths import peaks_file, work_file
 from transcription.work.progress import advance
 from transcription.work.runtime import Runtime
 
@@ -110,11 +112,15 @@ def prepare(row: Transcription, runtime: Runtime) -> None:
 
 
 def _leave_nothing_of_a_deleted_one(row: Transcription) -> None:
-    """Remove the work file that was written while the recording was being deleted."""
-    path = work_file(row.pk)
+    """Remove the files that were written while the recording was being deleted."""
+    paths = [work_file(row.pk), peaks_file(row.pk)]
     try:
-        if path.exists() and not Transcription.objects.filter(pk=row.pk).exists():
-            path.unlink(missing_ok=True)
+        if (
+            any(path.exists() for path in paths)
+            and not Transcription.objects.filter(pk=row.pk).exists()
+        ):
+            for path in paths:
+                path.unlink(missing_ok=True)
     except DatabaseError:
         logger.warning("Whether %s was deleted cannot be asked; upkeep will.", row.pk)
 
@@ -165,7 +171,8 @@ def _prepare(row: Transcription) -> None:
         _decoder().decode(Path(row.audio.path)) as decoding,
         WorkFileWriter(work_file(row.pk)) as file,
     ):
-        blocks = iter(decoding)
+        meter = PeakMeter()
+        blocks = _measured(decoding, meter)
         choice = _choice_for(row, enabled, blocks, file)
         if choice is None:
             row.hand_back(error="no model", pause_seconds=NO_MODEL_PAUSE_SECONDS)
@@ -187,13 +194,22 @@ def _prepare(row: Transcription) -> None:
         if not row.note(**started):
             raise LeaseLost
         try:
-            _split(row, model, decoding, blocks, file)
+            _split(row, model, decoding, blocks, file, meter)
         except SplitChanged:
             logger.warning("%s is split otherwise than before; its chunks start over.", row.pk)
             with transaction.atomic():
                 Chunk.objects.filter(transcription=row.pk).delete()
                 row.hand_back(error="split anew")
             bell.wake(bell.CHORES)
+
+
+def _measured(
+    blocks: Iterable[npt.NDArray[np.int16]], meter: PeakMeter
+) -> Iterator[npt.NDArray[np.int16]]:
+    """Pass the blocks on; what has passed is in the meter."""
+    for block in blocks:
+        meter.feed(block)
+        yield block
 
 
 def _choice_for(
@@ -233,6 +249,7 @@ def _split(
     decoding: Decoding,
     blocks: Iterator[npt.NDArray[np.int16]],
     file: WorkFileWriter,
+    meter: PeakMeter,
 ) -> None:
     """Enter the chunks of what is in the file already and of the blocks still to come."""
     splitter = Splitter(max_chunk_seconds=model.split_seconds)
@@ -246,6 +263,7 @@ def _split(
         file.append(block)
         writer.add(splitter.feed(block), file.sample_count)
     report = decoding.report
+    store_peaks(row.pk, meter.finish())
     with transaction.atomic():
         writer.add(splitter.finish(), file.sample_count)
         ended = row.finish(

@@ -137,6 +137,9 @@ class Transcriptions(OpenApiViewExtension):
                 ),
             ),
             audio=_audio,
+            peaks=extend_schema(
+                responses=shapes.PeaksSerializer, extensions=codes("peaks_missing")
+            ),
             segments=extend_schema(
                 parameters=[SegmentQuery],
                 responses=shapes.SegmentPageSerializer,

@@ -50,6 +50,17 @@ class SegmentPageSerializer(serializers.Serializer[Any]):
     results = SegmentSerializer(many=True)
 
 
+class PeaksSerializer(serializers.Serializer[Any]):
+    """What a waveform is drawn from."""
+
+    duration_seconds = serializers.FloatField()
+    peaks_per_second = serializers.FloatField(help_text="20, or less of a long recording.")
+    peaks = serializers.ListField(
+        child=serializers.FloatField(min_value=0, max_value=1),
+        help_text="The loudest of each stretch, of full scale; at most 20,000.",
+    )
+
+
 class LinksSerializer(serializers.Serializer[Any]):
     """Addresses that belong to a transcription."""
 
@@ -57,6 +68,7 @@ class LinksSerializer(serializers.Serializer[Any]):
     audio = serializers.URLField(allow_null=True, help_text="Null once the audio is deleted.")
     download = serializers.URLField()
     events = serializers.URLField()
+    peaks = serializers.URLField()
     segments = serializers.URLField()
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:

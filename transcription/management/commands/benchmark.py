@@ -17,6 +17,7 @@ from transcription.management.benchmarks import (
     batches,
     concurrency,
     long_recording,
+    review_page,
     service_cost,
     throughput,
     waiting,
@@ -25,7 +26,7 @@ from transcription.management.benchmarks import (
 from transcription.management.benchmarks.common import Report, recordings_in
 from transcription.services.models import EMBEDDED_MODEL
 
-PARTS = ("web", "cost", "throughput", "long", "concurrency", "batches", "api", "waiting")
+PARTS = ("web", "cost", "throughput", "long", "concurrency", "batches", "api", "waiting", "review")
 #: What is measured where nothing is named.
 DEFAULT_PARTS = {
     "whisper": ("web", "cost", "throughput"),
@@ -41,7 +42,7 @@ class Command(BaseCommand):
         "Measure the service on this machine: its web process, what it adds to the engine's time, "
         "many files at once against the bare library, a recording of hours, more and more clients "
         "at once, Qwen3-ASR's batches against its package's, the pages over a million "
-        "transcriptions, hundreds who wait. Speeds are compared "
+        "transcriptions, hundreds who wait, the keys of the reviewing page. Speeds are compared "
         "within one run, since a machine is not always equally fast."
     )
 
@@ -91,6 +92,13 @@ class Command(BaseCommand):
         )
         parser.add_argument(
             "--rows", type=int, default=api.ROWS, help="Transcriptions that the pages are over."
+        )
+        parser.add_argument(
+            "--segments",
+            type=int,
+            nargs="+",
+            default=list(review_page.SEGMENTS),
+            help="Numbers of sentences for review; the first is promised.",
         )
         parser.add_argument(
             "--database-url",
@@ -163,6 +171,11 @@ class Command(BaseCommand):
                             else given["qwen_asr_python"],
                         )
                     except batches.SideError as error:
+                        raise CommandError(str(error)) from error
+                case "review":
+                    try:
+                        figures = review_page.measure(segments=given["segments"])
+                    except review_page.NoBrowserError as error:
                         raise CommandError(str(error)) from error
                 case "api":
                     figures = api.measure(rows=given["rows"], database_url=given["database_url"])
