@@ -5,6 +5,7 @@ from django.contrib import admin
 from transcription.admin.bots import BotAdmin
 from transcription.admin.chunks import ChunkAdmin
 from transcription.admin.deliveries import DeliveryAdmin
+from transcription.admin.glossary import GlossaryTermAdmin
 from transcription.admin.limits import UserLimitsAdmin
 from transcription.admin.speech_models import SpeechModelAdmin
 from transcription.admin.tokens import ApiTokenAdmin
@@ -17,6 +18,7 @@ __all__ = [
     "BotAdmin",
     "ChunkAdmin",
     "DeliveryAdmin",
+    "GlossaryTermAdmin",
     "SpeechModelAdmin",
     "TranscriptionAdmin",
     "UserLimitsAdmin",

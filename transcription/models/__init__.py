@@ -2,6 +2,7 @@
 
 from transcription.models.chunk import Chunk
 from transcription.models.delivery import Delivery
+from transcription.models.glossary import GlossaryTerm
 from transcription.models.leases import Lease, LeasedWork
 from transcription.models.limits import DayUsage, IdempotencyKey, UserLimits
 from transcription.models.search_text import SearchText
@@ -20,6 +21,7 @@ __all__ = [
     "DayUsage",
     "Delivery",
     "Event",
+    "GlossaryTerm",
     "IdempotencyKey",
     "Lease",
     "LeasedWork",

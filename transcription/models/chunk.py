@@ -32,6 +32,8 @@ class Chunk(LeasedWork):
     segments = models.JSONField(default=list)
     """The engine's segments: start, end (seconds from the start of the recording), text, …"""
     finish_reason = models.CharField(max_length=12, blank=True, default="")
+    context_dropped = models.BooleanField(default=False, db_default=False)
+    """Whether the engine wrote down its context, and the text is the one without."""
     weights_digest = models.CharField(max_length=64, blank=True, default="")
     """Digest of the weights and options that wrote the text."""
     engine_seconds = models.FloatField(default=0.0)

@@ -76,6 +76,11 @@ class Transcription(LeasedWork):
     # --- what was asked
     language_hint = models.CharField(max_length=10, blank=True, default="")
     prompt = models.TextField(blank=True, default="")
+    glossary = models.TextField(blank=True, default="", db_default="", editable=False)
+    """Terms of the glossary that go to the engine before the prompt; fixed when the recording is
+    accepted, so that all its chunks are heard with the same and anybody can see with what."""
+    glossary_left_out = models.PositiveIntegerField(default=0, db_default=0, editable=False)
+    """How many of the owner's own terms had no room."""
     requested_model = models.CharField(max_length=100, blank=True, default="")
     """Name of a SpeechModel; empty: chosen by the routing."""
     want_words = models.BooleanField(default=False)
@@ -94,7 +99,7 @@ class Transcription(LeasedWork):
     error_message = models.TextField(blank=True, default="", editable=False)
     warnings = models.JSONField(default=list, blank=True, editable=False)
     """Stable codes: no_speech, partial_audio, partial_text, text_cut_off, repetition, no_words,
-    polished_by_rules."""
+    polished_by_rules, glossary_cut, context_dropped."""
     speech_seconds = models.FloatField(null=True, default=None, editable=False)
     """Summed duration of all chunks; null until the recording is split."""
     processed_seconds = models.FloatField(default=0.0, editable=False)

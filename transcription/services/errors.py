@@ -112,6 +112,16 @@ _KINDS = [
         "This service does not tell speakers apart. "
         "Leave out known_speaker_names and known_speaker_references, and ask for "
         "the response_format json, text, srt, vtt or verbose_json.")),
+    _kind(2061, 403, "glossary_not_yours", _T(
+        "This term is for everybody. Staff with the permission may change it; "
+        "enter a term of your own instead.")),
+    _kind(2062, 400, "glossary_term_invalid", _T(
+        "A term is one line with letters or digits and no more than {limit} characters.")),
+    _kind(2063, 409, "glossary_term_there", _T(
+        "The term '{value}' is in this glossary already. Change that one instead.")),
+    _kind(2064, 409, "glossary_full", _T(
+        "There are {limit} terms in this glossary, which is the most. "
+        "Delete those that nobody says any more.")),
     # 3…: the recording
     _kind(3001, 415, "not_audio", _T(
         "The file is not a recording that can be read. "
