@@ -7,6 +7,7 @@ from transcription.admin.chunks import ChunkAdmin
 from transcription.admin.deliveries import DeliveryAdmin
 from transcription.admin.glossary import GlossaryTermAdmin
 from transcription.admin.limits import UserLimitsAdmin
+from transcription.admin.quality import ReviewScoreAdmin
 from transcription.admin.speech_models import SpeechModelAdmin
 from transcription.admin.tokens import ApiTokenAdmin
 from transcription.admin.transcriptions import TranscriptionAdmin
@@ -19,6 +20,7 @@ __all__ = [
     "ChunkAdmin",
     "DeliveryAdmin",
     "GlossaryTermAdmin",
+    "ReviewScoreAdmin",
     "SpeechModelAdmin",
     "TranscriptionAdmin",
     "UserLimitsAdmin",

@@ -5,6 +5,7 @@ from transcription.models.delivery import Delivery
 from transcription.models.glossary import GlossaryTerm
 from transcription.models.leases import Lease, LeasedWork
 from transcription.models.limits import DayUsage, IdempotencyKey, UserLimits
+from transcription.models.review_score import ReviewScore
 from transcription.models.search_text import SearchText
 from transcription.models.segment import Segment
 from transcription.models.speech_model import SpeechModel
@@ -25,6 +26,7 @@ __all__ = [
     "IdempotencyKey",
     "Lease",
     "LeasedWork",
+    "ReviewScore",
     "SearchText",
     "Segment",
     "SpeechModel",
