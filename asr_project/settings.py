@@ -341,6 +341,10 @@ SPECTACULAR_SETTINGS = {
     ],
     "ENUM_NAME_OVERRIDES": {
         "TranscriptionStatusEnum": "transcription.models.Transcription.Status",
+        "ReviewStateEnum": "transcription.models.Transcription.ReviewState",
+        "RevisionKindEnum": "transcription.models.Revision.Kind",
+        "PartKindEnum": "transcription.api.review.PART_KINDS",
+        "KindEnum": "transcription.models.Delivery.Kind",
         "DeliveryStatusEnum": "transcription.api.webhooks.DELIVERY_STATUSES",
         "TokenScopeEnum": "transcription.models.ApiToken.Scope",
     },

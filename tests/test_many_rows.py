@@ -108,6 +108,7 @@ def test_every_page_goes_along_an_index(
         {"status__in": ["failed"]},
         {"language": "zh"},
         {"model_name": "m"},
+        {"review_state": "approved"},
         {"created_at__gte": "2026-01-01T00:00Z", "created_at__lt": "2026-02-01T00:00Z"},
         {"language": "zh", "status__in": ["failed"]},
     ],

@@ -3,7 +3,8 @@
 The transcribe route answers in the envelope ``{"code": number, "message": words, "data": null}``;
 the addresses of OpenAI's API in the shape of theirs (``api.openai.shape``);
 every other address in ``{"code": "stable_code", "message": words, "request_id": …}``, with
-``errors`` (a list of ``field`` and ``message``) where single fields are at fault.
+``errors`` (a list of ``field`` and ``message``) where single fields are at fault, and ``data``
+where a program needs more than words (``review_conflict``).
 """
 
 from __future__ import annotations
@@ -67,6 +68,8 @@ class Refusal:
         }
         if self.fields:
             body["errors"] = [{"field": name, "message": words} for name, words in self.fields]
+        if self.error.data is not None:
+            body["data"] = self.error.data
         return body
 
     def headers_at(self, path: str) -> dict[str, str]:

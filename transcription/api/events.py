@@ -4,7 +4,8 @@ Server-sent events, five kinds:
 
 - ``progress``: status and progress, at every change;
 - ``segment``: a stretch of text with its times, as the engine wrote it, in the order in which
-  they are finished, which need not be that of their times;
+  they are finished, which need not be that of their times; of a text that people have corrected
+  since, as it is now;
 - ``reset``: the segments sent so far no longer hold (another model was loaded in the midst of
   the recording, or it is split anew); those that hold follow;
 - ``end``: the transcription is over; status, warnings and error, and where its text is;
@@ -27,7 +28,7 @@ from django.conf import settings
 from django.utils import translation
 
 from transcription.api import sse
-from transcription.api.live import segments_of_chunks
+from transcription.api.live import reviewed_segments, segments_of_chunks
 from transcription.api.transcribe import error_message
 from transcription.models import Chunk, LeasedWork, Transcription
 from transcription.web.changes import Stopping, ask, changes_of
@@ -207,15 +208,19 @@ class _Stream:
         look = look_at(self._row_id, had)
         self._had = set(look.finished)
         mark = str(mark_of(look.finished, look.first_missing_sample))
+        row = Transcription.objects.defer("text", "prompt").filter(pk=self._row_id).first()
+        fresh, is_reset = look.fresh, look.is_reset
+        if fresh and row is not None and row.revision:
+            # What was had of it is the machine's.
+            fresh, is_reset = reviewed_segments(row), is_reset or bool(had)
         events = []
-        if look.is_reset:
+        if is_reset:
             events.append(sse.event({}, name="reset", event_id=mark_before_all()))
         # The id says that all of them were had, so only the last may bear it: a connection
         # that breaks between two of them brings both again.
-        for index, segment in enumerate(look.fresh):
-            is_last = index == len(look.fresh) - 1
+        for index, segment in enumerate(fresh):
+            is_last = index == len(fresh) - 1
             events.append(sse.event(segment, name="segment", event_id=mark if is_last else ""))
-        row = Transcription.objects.defer("text", "prompt").filter(pk=self._row_id).first()
         if row is not None:
             with translation.override(language):
                 if seen.is_final and row.is_final:

@@ -50,6 +50,9 @@ class ListQuery(serializers.Serializer[Any]):
     status = serializers.ListField(
         child=serializers.ChoiceField(choices=Transcription.Status.choices), required=False
     )
+    review_state = serializers.ChoiceField(
+        choices=Transcription.ReviewState.choices, required=False
+    )
     language = serializers.CharField(required=False, max_length=40)
     model = serializers.CharField(required=False, max_length=100)
     owner = serializers.CharField(required=False, max_length=150)
@@ -66,7 +69,7 @@ class ListQuery(serializers.Serializer[Any]):
 
 
 class TranscriptionFilter(BaseFilterBackend):
-    """Narrows by status, language, model, owner, time and words; raises a field's error.
+    """Narrows by status, review, language, model, owner, time and words; raises a field's error.
 
     ``status`` may come several times, or with commas. Somebody else's name as the owner finds
     nothing for those who see only their own.
@@ -85,6 +88,7 @@ class TranscriptionFilter(BaseFilterBackend):
         wanted = query.validated_data
         for name, lookup in (
             ("status", "status__in"),
+            ("review_state", "review_state"),
             ("language", "language"),
             ("model", "model_name"),
             ("owner", "owner__username"),

@@ -10,7 +10,7 @@ from typing import Any, cast
 from django.conf import settings
 from django.db.models import QuerySet
 
-from transcription.models import Chunk, LeasedWork
+from transcription.models import Chunk, LeasedWork, Transcription
 from transcription.services.transcript import Transcript, transcript_of
 from transcription.text.script import Script
 
@@ -45,6 +45,16 @@ def segments_of_chunks(ids: Sequence[int]) -> list[dict[str, Any]]:
         }
         for chunk in chunks
         for segment in _written([chunk]).segments
+    ]
+
+
+def reviewed_segments(row: Transcription) -> list[dict[str, Any]]:
+    """Return the segments of a finished text as they are now, in the same form; one query."""
+    return [
+        {**segment, "language": segment["language"] or None}
+        for segment in row.segments.order_by("index").values(
+            "start_seconds", "end_seconds", "text", "language", "words"
+        )
     ]
 
 

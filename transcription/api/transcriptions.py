@@ -73,6 +73,8 @@ class TranscriptionSerializer(serializers.ModelSerializer[Transcription]):
             "model",
             "warnings",
             "error",
+            "review_state",
+            "revision",
             "created_at",
             "started_at",
             "completed_at",

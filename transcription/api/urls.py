@@ -8,6 +8,7 @@ from rest_framework import routers
 from transcription.api.browser_token import BrowserTokenView
 from transcription.api.glossary import GlossaryViewSet
 from transcription.api.reload_model import ReloadModelView
+from transcription.api.review import ReviewViewSet
 from transcription.api.schema.views import DocsView, SchemaView
 from transcription.api.tokens import TokenViewSet
 from transcription.api.transcribe import TranscribeView
@@ -25,6 +26,8 @@ class Router(routers.DefaultRouter):
 
 
 router = Router()
+# Before the one that the root page is to name.
+router.register("transcriptions", ReviewViewSet, basename="review")
 router.register("transcriptions", TranscriptionViewSet, basename="transcription")
 router.register("webhook-endpoints", WebhookEndpointViewSet, basename="webhook-endpoint")
 router.register("webhook-deliveries", WebhookDeliveryViewSet, basename="webhook-delivery")
@@ -34,6 +37,7 @@ router.register("glossary", GlossaryViewSet, basename="glossary")
 # Who leaves the last slash out and posts would be redirected, and lose the recording on the way.
 # These have no name of their own in links.
 slashless = routers.SimpleRouter(trailing_slash=False)
+slashless.register("transcriptions", ReviewViewSet, basename="review-slashless")
 slashless.register("transcriptions", TranscriptionViewSet, basename="transcription-slashless")
 slashless.register(
     "webhook-endpoints", WebhookEndpointViewSet, basename="webhook-endpoint-slashless"

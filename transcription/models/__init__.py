@@ -6,6 +6,7 @@ from transcription.models.glossary import GlossaryTerm
 from transcription.models.leases import Lease, LeasedWork
 from transcription.models.limits import DayUsage, IdempotencyKey, UserLimits
 from transcription.models.review_score import ReviewScore
+from transcription.models.revision import Presence, Revision
 from transcription.models.search_text import SearchText
 from transcription.models.segment import Segment
 from transcription.models.speech_model import SpeechModel
@@ -26,7 +27,9 @@ __all__ = [
     "IdempotencyKey",
     "Lease",
     "LeasedWork",
+    "Presence",
     "ReviewScore",
+    "Revision",
     "SearchText",
     "Segment",
     "SpeechModel",

@@ -22,6 +22,8 @@ class Segment(models.Model):
     """Times of the single words where they were asked for: start, end, word, probability."""
     avg_logprob = models.FloatField(null=True, default=None)
     no_speech_probability = models.FloatField(null=True, default=None)
+    revision = models.PositiveIntegerField(default=0, db_default=0)
+    """Number of the ``Revision`` that changed it last; 0: as the machine wrote it."""
 
     class Meta:
         ordering = ["transcription", "index"]

@@ -43,6 +43,11 @@ class Transcription(LeasedWork):
         ONLY_FOR_LANGUAGE = "only_for_language", "the only one for the language"
         LONGER_THAN_EVERY_LIMIT = "longer_than_every_limit", "longer than every limit"
 
+    class ReviewState(models.TextChoices):
+        UNREVIEWED = "unreviewed"
+        IN_REVIEW = "in_review"
+        APPROVED = "approved"
+
     #: Statuses that nothing but a person's wish changes any more.
     FINAL = (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
 
@@ -126,6 +131,29 @@ class Transcription(LeasedWork):
     text = models.TextField(blank=True, default="")
     engine_seconds = models.FloatField(default=0.0, editable=False)
 
+    # --- what people made of it
+    review_state = models.CharField(
+        max_length=10,
+        choices=ReviewState.choices,
+        default=ReviewState.UNREVIEWED,
+        # The INSERTs of the version before, while an installation is brought up to date.
+        db_default=ReviewState.UNREVIEWED,
+        editable=False,
+    )
+    revision = models.PositiveIntegerField(default=0, db_default=0, editable=False)
+    """Number of the last ``Revision``; 0: the text is as the machine wrote it."""
+    reviewed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        null=True,
+        default=None,
+        editable=False,
+    )
+    """Who approved it; null until then, and again once it is reopened."""
+    reviewed_at = models.DateTimeField(null=True, default=None, editable=False)
+    """When it was approved."""
+
     objects = LeasedQuerySet["Transcription"].as_manager()  # type: ignore[misc]  # more precise
 
     class Meta:
@@ -152,8 +180,10 @@ class Transcription(LeasedWork):
                     ("by_status", ["status"]),
                     ("by_language", ["language"]),
                     ("by_model", ["model_name"]),
+                    ("by_review", ["review_state"]),
                     ("owner_status", ["owner", "status"]),
                     ("owner_language", ["owner", "language"]),
+                    ("owner_review", ["owner", "review_state"]),
                 )
             ),
         ]

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from transcription.models import Chunk, LeasedWork, Transcription
-from transcription.services import bell, glossary, outbox, search
+from transcription.services import bell, glossary, outbox, quality, search
 from transcription.services.errors import ServiceError
 from transcription.services.submit import language_of, require_a_model_that_knows
 
@@ -52,7 +52,8 @@ def cancel(row: Transcription) -> None:
 def retry(row: Transcription) -> None:
     """Start a failed or cancelled transcription again; chunks that are done are kept.
 
-    Raises ``wrong_status`` for any other, ``recording_missing`` when its audio is gone.
+    Raises ``wrong_status`` for any other, ``recording_missing`` when its audio is gone, and
+    ``retry_would_lose_review`` when people have corrected its text.
     """
     if not row.audio.name or not row.audio.storage.exists(row.audio.name):
         raise ServiceError("recording_missing")
@@ -60,6 +61,7 @@ def retry(row: Transcription) -> None:
         changed = Transcription.objects.filter(
             pk=row.pk,
             status__in=[Transcription.Status.FAILED, Transcription.Status.CANCELLED],
+            revision=0,
         ).update(
             status=Transcription.Status.QUEUED,
             step=Transcription.Step.PREPARE,
@@ -76,6 +78,9 @@ def retry(row: Transcription) -> None:
             text="",
             language="",
             completed_at=None,
+            review_state=Transcription.ReviewState.UNREVIEWED,
+            reviewed_by=None,
+            reviewed_at=None,
         )
         if changed:
             # Not pending yet: the preparing step revives them once their audio is decoded again.
@@ -83,11 +88,14 @@ def retry(row: Transcription) -> None:
                 transcription=row.pk, state__in=[State.FAILED, State.CANCELLED]
             ).update(attempts=0, last_error="")
             row.segments.all().delete()
+            quality.forget(row.pk)
             search.remember(row.pk)
             bell.wake(bell.CHORES)
             bell.wake(bell.ENGINE)
     row.refresh_from_db()
     if not changed:
+        if row.revision and row.status in {row.Status.FAILED, row.Status.CANCELLED}:
+            raise ServiceError("retry_would_lose_review")
         raise ServiceError("wrong_status", status=row.status)
     logger.info("Retrying %s.", row.pk)
 

@@ -112,14 +112,41 @@ _KINDS = [
         "This service does not tell speakers apart. "
         "Leave out known_speaker_names and known_speaker_references, and ask for "
         "the response_format json, text, srt, vtt or verbose_json.")),
-    _kind(2061, 403, "glossary_not_yours", _T(
+    # 2051 to 2069: the review
+    _kind(2051, 409, "not_reviewable", _T(
+        "There is no finished text to review: the transcription is {status}. "
+        "Wait until it is completed.")),
+    _kind(2052, 409, "review_approved", _T(
+        "This text is approved and cannot be changed. Reopen it first: set it to 'in_review'.")),
+    _kind(2053, 409, "review_conflict", _T(
+        "Somebody has changed this passage meanwhile, so nothing was saved. "
+        "Look at the text as it is now, then make your change again.")),
+    _kind(2054, 404, "segment_unknown", _T(
+        "The transcription has no segment {id}. Load the review again.")),
+    _kind(2055, 400, "too_many_operations", _T(
+        "{count} operations are too many for one request. Send no more than {limit} at a time.")),
+    _kind(2056, 400, "segment_text_too_long", _T(
+        "A segment may have no more than {limit} characters. Split it first.")),
+    _kind(2057, 400, "split_outside_text", _T(
+        "The text can be split between its first and its last character only. "
+        "Put the cursor inside the text.")),
+    _kind(2058, 400, "nothing_to_merge", _T(
+        "The last segment has none behind it to merge with. Choose the one before it.")),
+    _kind(2059, 400, "times_not_possible", _T(
+        "A segment must begin before it ends, and lie between its neighbours: "
+        "from {earliest} to {latest} seconds.")),
+    _kind(2060, 409, "retry_would_lose_review", _T(
+        "People have corrected this text, and recognising the recording again would throw their "
+        "work away. Send the recording in again as a new one.")),
+    # 2071 to 2079: the glossary
+    _kind(2071, 403, "glossary_not_yours", _T(
         "This term is for everybody. Staff with the permission may change it; "
         "enter a term of your own instead.")),
-    _kind(2062, 400, "glossary_term_invalid", _T(
+    _kind(2072, 400, "glossary_term_invalid", _T(
         "A term is one line with letters or digits and no more than {limit} characters.")),
-    _kind(2063, 409, "glossary_term_there", _T(
+    _kind(2073, 409, "glossary_term_there", _T(
         "The term '{value}' is in this glossary already. Change that one instead.")),
-    _kind(2064, 409, "glossary_full", _T(
+    _kind(2074, 409, "glossary_full", _T(
         "There are {limit} terms in this glossary, which is the most. "
         "Delete those that nobody says any more.")),
     # 3…: the recording
@@ -223,6 +250,9 @@ ERRORS: dict[str, ErrorKind] = {kind.code: kind for kind in _KINDS}
 
 class ServiceError(Exception):
     """A refusal or failure that the caller is told, by its stable code."""
+
+    #: What a program needs besides the words, as JSON; None: nothing.
+    data: dict[str, object] | None = None
 
     def __init__(self, code: str, **details: object) -> None:
         self.kind = ERRORS[code]

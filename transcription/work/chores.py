@@ -13,7 +13,7 @@ from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from transcription.models import LeasedWork, Transcription
-from transcription.services import idempotency, quality, quotas, search
+from transcription.services import idempotency, presence, quality, quotas, search
 from transcription.work import upkeep
 from transcription.work.batching import in_turns
 from transcription.work.finish import finish_these
@@ -155,3 +155,4 @@ def _upkeep_sometimes(runtime: Runtime) -> None:
         upkeep.forget_old_messages()
         idempotency.forget_old_keys()
         quotas.forget_past_days()
+        presence.forget_closed()

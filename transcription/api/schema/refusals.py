@@ -44,6 +44,25 @@ class FieldErrorSerializer(serializers.Serializer[Any]):
     message = serializers.CharField()
 
 
+class ConflictSerializer(serializers.Serializer[Any]):
+    """A segment that others have changed meanwhile."""
+
+    id = serializers.IntegerField()
+    text = serializers.CharField(
+        allow_blank=True, allow_null=True, help_text="As it is now; null: it is gone."
+    )
+    revision = serializers.IntegerField()
+    author = serializers.CharField(allow_null=True)
+    changed_at = serializers.DateTimeField(allow_null=True)
+
+
+class ConflictsSerializer(serializers.Serializer[Any]):
+    """What stands in the way of a review_conflict."""
+
+    revision = serializers.IntegerField(help_text="Of the transcription, now.")
+    conflicts = ConflictSerializer(many=True)
+
+
 class ErrorSerializer(serializers.Serializer[Any]):
     """An error of the API."""
 
@@ -52,8 +71,12 @@ class ErrorSerializer(serializers.Serializer[Any]):
     request_id = serializers.CharField(allow_blank=True)
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
-        # A serializer has a property called errors.
-        return {**super().get_fields(), "errors": FieldErrorSerializer(many=True, required=False)}
+        # A serializer has properties called errors and data.
+        return {
+            **super().get_fields(),
+            "errors": FieldErrorSerializer(many=True, required=False),
+            "data": ConflictsSerializer(required=False, help_text="Of review_conflict alone."),
+        }
 
 
 class EnvelopeErrorSerializer(serializers.Serializer[Any]):

@@ -30,7 +30,9 @@ class Command(BaseCommand):
         if not found:
             self.stdout.write("No recording is approved yet.")
             return
-        rows = [("model", "language", "recordings", "hours", "", "rate", "errors", "of", "as it was")]
+        rows = [
+            ("model", "language", "recordings", "hours", "", "rate", "errors", "of", "as it was")
+        ]
         rows += [
             (
                 one.model_name,
@@ -48,7 +50,9 @@ class Command(BaseCommand):
         widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
         for row in rows:
             self.stdout.write(
-                "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+                "  ".join(
+                    cell.ljust(width) for cell, width in zip(row, widths, strict=True)
+                ).rstrip()
             )
 
 
