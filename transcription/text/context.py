@@ -14,8 +14,8 @@ from dataclasses import dataclass
 #: Whisper has room for 219 tokens of context; the estimate below may be a little short.
 BUDGET_TOKENS = 200
 #: Most tokens for a character, as Whisper's vocabulary has names in Latin and in Chinese.
-_TOKENS_PER_ASCII_CHARACTER = 0.4
-_TOKENS_PER_OTHER_CHARACTER = 1.7
+_TOKENS_PER_ASCII_CHARACTER = 0.45
+_TOKENS_PER_OTHER_CHARACTER = 2.2
 _GAP = ", "
 
 
