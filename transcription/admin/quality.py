@@ -57,4 +57,5 @@ def quality_page(request: HttpRequest) -> HttpResponse:
 def _language(code: str) -> str:
     if not code:
         return _("no speech")
-    return f"{native_name(code)} ({english_name(code)})"
+    native, english = native_name(code), english_name(code)
+    return native if native == english else f"{native} ({english})"

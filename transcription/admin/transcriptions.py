@@ -29,7 +29,7 @@ from transcription.services import change, search
 from transcription.services.errors import ServiceError
 
 #: Not needed by the list, and possibly megabytes.
-HEAVY_FIELDS = ("text", "prompt")
+HEAVY_FIELDS = ("text", "prompt", "glossary")
 #: Longer ones would push the columns behind them out of a window of 1280 pixels.
 NAME_CHARACTERS = 40
 
@@ -95,7 +95,7 @@ class TranscriptionAdmin(admin.ModelAdmin):
                 )
             },
         ),
-        ("Asked for", {"fields": (("language_hint", "requested_model"), "prompt")}),
+        ("Asked for", {"fields": (("language_hint", "requested_model"), "prompt", "glossary")}),
         (
             "Result",
             {"fields": (("language", "model_name", "routing_reason", "engine_seconds"), "text")},

@@ -41,7 +41,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'glossary term',
-                'verbose_name_plural': 'glossary',
+                'verbose_name_plural': 'glossary terms',
                 'ordering': ['-id'],
                 'constraints': [models.UniqueConstraint(condition=models.Q(('owner__isnull', False)), fields=('owner', 'term'), name='glossary_term_once_an_owner'), models.UniqueConstraint(condition=models.Q(('owner__isnull', True)), fields=('term',), name='glossary_term_once_for_all')],
             },
