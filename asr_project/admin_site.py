@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 #: Heading -> models by their class, in the order in which they are shown. A model of ours that is
 #: named nowhere stands under the first heading.
 SECTIONS: tuple[tuple[Any, tuple[str, ...]], ...] = (
-    (_("Recordings and texts"), ("Transcription", "Chunk")),
+    (_("Recordings and texts"), ("Transcription", "GlossaryTerm", "ReviewScore", "Chunk")),
     (_("Engines"), ("SpeechModel", "Worker")),
     (_("Messages to others"), ("WebhookEndpoint", "Bot", "Delivery")),
     (_("People and access"), ("User", "Group", "ApiToken", "UserLimits")),

@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from transcription.admin.quality import quality_page
 from transcription.web.counting import limited_login
 
 urlpatterns = [
@@ -10,6 +11,8 @@ urlpatterns = [
     path("", include("transcription.web.urls")),
     # The admin's own page, as often as the other ways in.
     path("admin/login/", limited_login(admin.site.login)),
+    # Before the admin's own, since it is no model's page.
+    path("admin/transcription/quality/", admin.site.admin_view(quality_page), name="quality"),
     path("admin/", admin.site.urls),
 ]
 

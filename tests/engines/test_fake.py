@@ -158,3 +158,11 @@ def test_an_order_to_kill_ends_the_process() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, check=False)
     assert done.returncode == -signal.SIGKILL
+
+
+def test_a_context_may_order_that_it_leaks() -> None:
+    leaky = clip(context="[fake:leak] etcd,  Kubernetes")
+    [leaked] = loaded(obey_context=True).transcribe([leaky])
+    assert leaked.text == leaked.segments[0].text == "etcd, Kubernetes"
+    [heard] = loaded().transcribe([leaky])
+    assert heard.text.startswith("fake ")

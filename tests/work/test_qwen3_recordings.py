@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from django.contrib.auth.models import User
 
 from tests.engines.tiny import TINY
 from tests.engines.tone_words import speak
@@ -15,6 +16,7 @@ from tests.work.test_words import LoudnessDetector
 from transcription.audio import split
 from transcription.engines.qwen3.recognizer import Recognizer, Request
 from transcription.models import Chunk, SpeechModel, Transcription
+from transcription.services import glossary
 from transcription.work import runtime as runtime_module
 from transcription.work.recognise import recognise_next
 from transcription.work.runtime import runtime
@@ -118,3 +120,18 @@ def test_a_worker_that_dies_is_followed_by_one_that_goes_on_where_it_was(
     # What was written before the kill was not heard again.
     assert len(heard) == len(SAID) - len(done)
     assert list(row.chunks.filter(pk__in=done).values_list("text", flat=True)) == first_texts
+
+
+def test_a_glossary_decides_how_a_word_is_spelled(
+    tiny_model: SpeechModel, post: Callable[..., Transcription], work: Callable[[], None]
+) -> None:
+    ann = User.objects.create_user("ann")
+    glossary.create(ann, term="cate", language="zh")
+    glossary.create(ann, term="colour")
+    sound = wav(speak("Kate color.", seed=1) * 32_000)
+    hers, nobodys = post(sound, owner=ann, language_hint="en"), post(sound, language_hint="en")
+    work()
+    hers.refresh_from_db()
+    nobodys.refresh_from_db()
+    assert (hers.text, hers.warnings) == ("Kate colour.", [])
+    assert (nobodys.text, nobodys.warnings) == ("Kate color.", [])

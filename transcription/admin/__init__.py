@@ -4,7 +4,9 @@ from transcription.admin.accounts import OurGroupAdmin, OurUserAdmin
 from transcription.admin.bots import BotAdmin
 from transcription.admin.chunks import ChunkAdmin
 from transcription.admin.deliveries import DeliveryAdmin
+from transcription.admin.glossary import GlossaryTermAdmin
 from transcription.admin.limits import UserLimitsAdmin
+from transcription.admin.quality import ReviewScoreAdmin
 from transcription.admin.speech_models import SpeechModelAdmin
 from transcription.admin.tokens import ApiTokenAdmin
 from transcription.admin.transcriptions import TranscriptionAdmin
@@ -16,8 +18,10 @@ __all__ = [
     "BotAdmin",
     "ChunkAdmin",
     "DeliveryAdmin",
+    "GlossaryTermAdmin",
     "OurGroupAdmin",
     "OurUserAdmin",
+    "ReviewScoreAdmin",
     "SpeechModelAdmin",
     "TranscriptionAdmin",
     "UserLimitsAdmin",

@@ -26,7 +26,7 @@ from transcription.services.revisions import By
 from transcription.text.table import CSV_MEDIA_TYPE
 
 #: Not needed by lists and actions, and possibly megabytes.
-HEAVY_FIELDS = ("text", "prompt")
+HEAVY_FIELDS = ("text", "prompt", "glossary")
 #: Transcriptions that one action changes: more would take longer than a browser waits.
 MOST_CHANGED = 1_000
 #: Transcriptions that one file is made of.

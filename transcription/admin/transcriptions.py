@@ -105,7 +105,10 @@ class TranscriptionAdmin(ReviewPageMixin, TranscriptionActions):
                 )
             },
         ),
-        (_("Asked for"), {"fields": (("language_hint", "requested_model"), "prompt")}),
+        (
+            _("Asked for"),
+            {"fields": (("language_hint", "requested_model"), "prompt", "glossary")},
+        ),
         (
             _("Result"),
             {"fields": (("language", "model_name", "routing_reason", "engine_seconds"), "text")},

@@ -6,6 +6,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from rest_framework import routers
 
 from transcription.api.browser_token import BrowserTokenView
+from transcription.api.glossary import GlossaryViewSet
 from transcription.api.reload_model import ReloadModelView
 from transcription.api.review import ReviewViewSet
 from transcription.api.schema.views import DocsView, SchemaView
@@ -31,6 +32,7 @@ router.register("transcriptions", TranscriptionViewSet, basename="transcription"
 router.register("webhook-endpoints", WebhookEndpointViewSet, basename="webhook-endpoint")
 router.register("webhook-deliveries", WebhookDeliveryViewSet, basename="webhook-delivery")
 router.register("tokens", TokenViewSet, basename="token")
+router.register("glossary", GlossaryViewSet, basename="glossary")
 
 # Who leaves the last slash out and posts would be redirected, and lose the recording on the way.
 # These have no name of their own in links.
@@ -46,6 +48,7 @@ slashless.register(
 
 reload_model = ReloadModelView.as_view()
 slashless.register("tokens", TokenViewSet, basename="token-slashless")
+slashless.register("glossary", GlossaryViewSet, basename="glossary-slashless")
 
 #: By these names the browsable API links to them.
 auth_urls = [

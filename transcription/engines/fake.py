@@ -80,7 +80,8 @@ class FakeOptions:
     #: Obey orders in a clip's context, for tests of what a service does when an engine goes
     #: wrong: ``[fake:kill]`` ends the process by SIGKILL, ``[fake:hang]`` never returns,
     #: ``[fake:error]`` raises ``EngineError``, ``[fake:memory]`` raises ``EngineMemoryError``,
-    #: ``[fake:length]`` and ``[fake:repetition]`` end the text for that reason.
+    #: ``[fake:length]`` and ``[fake:repetition]`` end the text for that reason, ``[fake:leak]``
+    #: writes the rest of the context down instead of what it hears.
     #: Never on where strangers choose the context.
     obey_context: bool = False
 
@@ -143,6 +144,7 @@ class FakeEngine:
                 clip,
                 options=self.options,
                 finish_reason=reason,
+                instead=self._leaked(clip),
                 engine_seconds=spent_seconds * clip.duration_seconds / max(audio_seconds, 1e-9),
             )
             for clip, reason in zip(clips, reasons, strict=True)
@@ -168,9 +170,15 @@ class FakeEngine:
                 return "length"
             elif order == "repetition":
                 return "repetition"
-            else:
+            elif order != "leak":
                 raise EngineError(f"The fake engine knows no order named '{order}'.")
         return "eos"
+
+    def _leaked(self, clip: Clip) -> str:
+        """What it writes instead of what it hears, where the context orders that."""
+        if not self.options.obey_context or "leak" not in _COMMAND.findall(clip.context):
+            return ""
+        return " ".join(_COMMAND.sub(" ", clip.context).split())
 
 
 def fake_result(
@@ -178,12 +186,23 @@ def fake_result(
     *,
     options: FakeOptions,
     finish_reason: FinishReason = "eos",
+    instead: str = "",
     engine_seconds: float = 0.0,
 ) -> Result:
     """What the fake engine hears in ``clip``: the same for the same samples, wherever it runs.
 
-    Silence (a peak below one step of 16-bit audio) gives an empty text without a language.
+    ``instead``: the text that it writes whatever it hears. Silence (a peak below one step of
+    16-bit audio) gives an empty text without a language.
     """
+    if instead:
+        whole = Segment(start_seconds=0.0, end_seconds=clip.duration_seconds, text=instead)
+        return Result(
+            text=instead,
+            language=clip.language or options.language,
+            segments=(whole,),
+            finish_reason=finish_reason,
+            engine_seconds=engine_seconds,
+        )
     if len(clip.samples) == 0 or float(np.abs(clip.samples).max()) < SILENCE_PEAK:
         return Result(text="", language=None, engine_seconds=engine_seconds)
     language = clip.language or options.language

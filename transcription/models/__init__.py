@@ -2,9 +2,11 @@
 
 from transcription.models.chunk import Chunk
 from transcription.models.delivery import Delivery
+from transcription.models.glossary import GlossaryTerm
 from transcription.models.leases import Lease, LeasedWork
 from transcription.models.limits import DayUsage, IdempotencyKey, UserLimits
 from transcription.models.queue import QueuePause, Throughput
+from transcription.models.review_score import ReviewScore
 from transcription.models.revision import Presence, Revision
 from transcription.models.search_text import SearchText
 from transcription.models.segment import Segment
@@ -22,11 +24,13 @@ __all__ = [
     "DayUsage",
     "Delivery",
     "Event",
+    "GlossaryTerm",
     "IdempotencyKey",
     "Lease",
     "LeasedWork",
     "Presence",
     "QueuePause",
+    "ReviewScore",
     "Revision",
     "SearchText",
     "Segment",

@@ -36,6 +36,8 @@ class Chunk(LeasedWork):
     segments = models.JSONField(_("segments"), default=list)
     """The engine's segments: start, end (seconds from the start of the recording), text, …"""
     finish_reason = models.CharField(_("why it ended"), max_length=12, blank=True, default="")
+    context_dropped = models.BooleanField(_("context dropped"), default=False, db_default=False)
+    """Whether the engine wrote down its context, and the text is the one without."""
     weights_digest = models.CharField(
         _("digest of the weights"), max_length=64, blank=True, default=""
     )

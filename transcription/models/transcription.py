@@ -91,6 +91,15 @@ class Transcription(LeasedWork):
     # --- what was asked
     language_hint = models.CharField(_("language hint"), max_length=10, blank=True, default="")
     prompt = models.TextField(_("prompt"), blank=True, default="")
+    glossary = models.TextField(
+        _("glossary"), blank=True, default="", db_default="", editable=False
+    )
+    """Terms of the glossary that go to the engine before the prompt; fixed when the recording is
+    accepted, so that all its chunks are heard with the same and anybody can see with what."""
+    glossary_left_out = models.PositiveIntegerField(
+        _("terms left out"), default=0, db_default=0, editable=False
+    )
+    """How many of the owner's own terms had no room."""
     requested_model = models.CharField(_("model asked for"), max_length=100, blank=True, default="")
     """Name of a SpeechModel; empty: chosen by the routing."""
     want_words = models.BooleanField(_("times of words wanted"), default=False)
@@ -120,7 +129,7 @@ class Transcription(LeasedWork):
     """What the words of the error are filled with, as {"limit": "6 h"}; null: with nothing."""
     warnings = models.JSONField(_("warnings"), default=list, blank=True, editable=False)
     """Stable codes: no_speech, partial_audio, partial_text, text_cut_off, repetition, no_words,
-    polished_by_rules."""
+    polished_by_rules, glossary_cut, context_dropped."""
     speech_seconds = models.FloatField(
         _("speech in seconds"), null=True, default=None, editable=False
     )

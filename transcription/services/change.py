@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from transcription.models import Chunk, LeasedWork, Transcription
-from transcription.services import bell, outbox, quotas, search
+from transcription.services import bell, glossary, outbox, quality, quotas, search
 from transcription.services.errors import ServiceError
 from transcription.services.submit import language_of, require_a_model_that_knows
 
@@ -104,6 +104,7 @@ def retry(row: Transcription) -> None:
                 transcription=row.pk, state__in=[State.FAILED, State.CANCELLED]
             ).update(attempts=0, last_error="")
             row.segments.all().delete()
+            quality.forget(row.pk)
             search.remember(row.pk)
             bell.wake(bell.CHORES)
             bell.wake(bell.ENGINE)
@@ -130,9 +131,11 @@ def change_language_hint(row: Transcription, hint: str) -> None:
     """
     language = language_of(hint)
     require_a_model_that_knows(language, row.requested_model)
+    # Other terms may go along with another language.
+    terms = glossary.take(row.owner, language=language, prompt=row.prompt)
     changed = Transcription.objects.filter(
         pk=row.pk, status=Transcription.Status.QUEUED, state=State.PENDING
-    ).update(language_hint=language)
+    ).update(language_hint=language, glossary=terms.text, glossary_left_out=terms.own_left_out)
     row.refresh_from_db()
     if not changed:
         # One whose preparation has just begun is still called queued.

@@ -142,6 +142,17 @@ _KINDS = [
     _kind(2060, 409, "retry_would_lose_review", _T(
         "People have corrected this text, and recognising the recording again would throw their "
         "work away. Send the recording in again as a new one.")),
+    # 2071 to 2079: the glossary
+    _kind(2071, 403, "glossary_not_yours", _T(
+        "This term is for everybody. Staff with the permission may change it; "
+        "enter a term of your own instead.")),
+    _kind(2072, 400, "glossary_term_invalid", _T(
+        "A term is one line with letters or digits and no more than {limit} characters.")),
+    _kind(2073, 409, "glossary_term_there", _T(
+        "The term '{value}' is in this glossary already. Change that one instead.")),
+    _kind(2074, 409, "glossary_full", _T(
+        "There are {limit} terms in this glossary, which is the most. "
+        "Delete those that nobody says any more.")),
     # 3…: the recording
     _kind(3001, 415, "not_audio", _T(
         "The file is not a recording that can be read. "

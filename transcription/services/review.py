@@ -19,6 +19,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from transcription.models import Revision, Transcription
+from transcription.services import quality
 from transcription.services.errors import ServiceError
 from transcription.services.revisions import (
     By,
@@ -162,6 +163,10 @@ def set_state(row: Transcription, by: By, state: str) -> None:
         row.reviewed_by = by.user if is_approved else None
         row.reviewed_at = timezone.now() if is_approved else None
         row.save(update_fields=["review_state", "reviewed_by", "reviewed_at"])
+        if is_approved:
+            quality.ask_for(row)
+        else:
+            quality.forget(row.pk)
     logger.info("The review of %s is %s.", row.pk, state)
 
 

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from transcription.audio.sniff import sniff
 from transcription.models import SpeechModel, Transcription
 from transcription.punctuation.files import PunctuationModelError, find_files
-from transcription.services import bell, quotas, search
+from transcription.services import bell, glossary, quotas, search
 from transcription.services.errors import ServiceError
 from transcription.services.routing import choose, enabled_candidates
 from transcription.services.webhooks import checked_callback_url
@@ -82,6 +82,8 @@ def submit(
     if want_words:
         _require_a_model_that_gives_words(language, model_name)
 
+    terms = glossary.take(owner, language=language, prompt=prompt)
+
     guess = sniff(upload.head)
     extension, content_type = (guess.extension, guess.content_type) if guess else UNKNOWN_CONTENT
     row_id = uuid.uuid4()
@@ -100,6 +102,8 @@ def submit(
         content_type=content_type,
         language_hint=language,
         prompt=prompt,
+        glossary=terms.text,
+        glossary_left_out=terms.own_left_out,
         requested_model=model_name,
         polish=decided_polish,
         want_words=want_words,

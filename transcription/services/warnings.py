@@ -17,6 +17,11 @@ WARNINGS = {
     "polished_by_rules": _T(
         "The text was brought into written form by the rules alone: there was no punctuation model."
     ),
+    "glossary_cut": _T("Some of your glossary's terms had no room beside the others."),
+    "context_dropped": _T(
+        "The model wrote down its hints instead of what is heard; that part was recognised "
+        "without them."
+    ),
 }
 
 

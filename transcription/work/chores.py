@@ -13,7 +13,15 @@ from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from transcription.models import LeasedWork, Transcription
-from transcription.services import idempotency, presence, queue, quotas, search, throughput
+from transcription.services import (
+    idempotency,
+    presence,
+    quality,
+    queue,
+    quotas,
+    search,
+    throughput,
+)
 from transcription.work import upkeep
 from transcription.work.batching import in_turns
 from transcription.work.finish import finish_these
@@ -76,6 +84,9 @@ def chore_next(runtime: Runtime) -> bool:
     """Do one chore; False: there was none that could be done now."""
     # New recordings first: whoever finishes a recording rings for it or does it at once.
     if _prepare_next(runtime) or finish_next(runtime):
+        return True
+    # Nobody waits for it.
+    if quality.score_next():
         return True
     _upkeep_sometimes(runtime)
     return False

@@ -108,7 +108,12 @@ def _finish(row: Transcription) -> None:
             text=transcript.text,
             language=outcome.languages[0].language if outcome.languages else "",
             languages=[asdict(share) for share in outcome.languages],
-            warnings=[*row.warnings, *outcome.warnings, *polish_warnings],
+            warnings=[
+                *row.warnings,
+                *(["glossary_cut"] if row.glossary_left_out else []),
+                *outcome.warnings,
+                *polish_warnings,
+            ],
             error_code=error_code,
             error_message=ERRORS[error_code].words if error_code else "",
             engine_seconds=spent,
@@ -178,6 +183,8 @@ def outcome_of(chunks: Sequence[Chunk], *, want_words: bool = False) -> Outcome:
         warnings.append("text_cut_off")
     if any(chunk.finish_reason == "repetition" for chunk in done):
         warnings.append("repetition")
+    if any(chunk.context_dropped for chunk in done):
+        warnings.append("context_dropped")
     if want_words and any(_lacks_words(chunk) for chunk in spoken):
         warnings.append("no_words")
     return Outcome(

@@ -18,15 +18,17 @@ from django.utils import timezone
 from asr_project.logs import request_id
 from transcription.audio.quiet import quietest_sample
 from transcription.audio.workfile import WorkFileError, read_span
-from transcription.engines.base import SAMPLE_RATE_HZ, Clip, Result
+from transcription.engines.base import SAMPLE_RATE_HZ, Clip
 from transcription.models import Chunk, LeasedWork, SpeechModel, Transcription
 from transcription.models.leases import in_seconds, max_attempts, pause_seconds
 from transcription.services import bell, queue
+from transcription.text.context import join_context
 from transcription.work.batching import WaitingChunk, choose_batch
 from transcription.work.choosing import held_back
 from transcription.work.engine_host import EngineHost
 from transcription.work.engine_records import Ready
 from transcription.work.finish import finish_these
+from transcription.work.hearing import Heard, hear, store_heard
 from transcription.work.paths import work_file
 from transcription.work.progress import advance, forget_text_of_other_weights, give_up
 from transcription.work.runtime import Runtime, new_lease
@@ -221,7 +223,7 @@ def recognise(chunks: Sequence[Chunk], ready: Ready, runtime: Runtime) -> bool:
                         samples=samples,
                         language=row.language_hint or None,
                         likely_language=likely.get(row.pk),
-                        context=row.prompt,
+                        context=join_context(row.glossary, row.prompt),
                         # What the model cannot give is not asked for: the text comes without, and
                         # finishing says so.
                         words=row.want_words and ready.engine.gives_words,
@@ -231,14 +233,14 @@ def recognise(chunks: Sequence[Chunk], ready: Ready, runtime: Runtime) -> bool:
             return halved
         started = time.monotonic()
         try:
-            results = ready.engine.transcribe(clips)
+            heard = hear(ready.engine, clips)
         except Exception as error:
             # EngineError is its word for it; whatever else a library raises means the same.
             logger.exception("The engine failed on a batch of %d.", len(batch))
             for chunk in batch:
                 put_off(chunk, str(error) or repr(error))
             return True
-        complete = _store(batch, clips, results, ready, rows)
+        complete = _store(batch, clips, heard, ready, rows)
         _log(batch, rows, time.monotonic() - started)
     finish_these(complete, runtime)
     return True
@@ -297,7 +299,7 @@ def _likely_languages(ids: list[uuid.UUID]) -> dict[uuid.UUID, str]:
 def _store(
     chunks: Sequence[Chunk],
     clips: Sequence[Clip],
-    results: Sequence[Result],
+    heard: Sequence[Heard],
     ready: Ready,
     rows: dict[uuid.UUID, Transcription],
 ) -> list[uuid.UUID]:
@@ -309,14 +311,15 @@ def _store(
     stored: dict[uuid.UUID, float] = {}
     spent: dict[uuid.UUID, float] = {}
     with transaction.atomic():
-        for chunk, clip, result in zip(chunks, clips, results, strict=True):
+        for chunk, clip, one in zip(chunks, clips, heard, strict=True):
+            result = one.result
             if (
                 result.finish_reason == "length"
                 and chunk.duration_seconds >= 2 * SHORTEST_SPLIT_SECONDS
             ):
                 _halve(chunk, clip.samples)
                 continue
-            if store_result(chunk, result, ready.loaded.digest):
+            if store_heard(chunk, one, ready.loaded.digest):
                 key = chunk.transcription_id
                 stored[key] = stored.get(key, 0.0) + chunk.duration_seconds
                 spent[key] = spent.get(key, 0.0) + result.engine_seconds
@@ -334,39 +337,6 @@ def _store(
             if advance(key):
                 complete.append(key)
     return complete
-
-
-def store_result(chunk: Chunk, result: Result, digest: str) -> bool:
-    """Write what the engine heard; False: the lease was lost and the result is dropped."""
-    offset_seconds = chunk.start_sample / SAMPLE_RATE_HZ
-    return chunk.finish(
-        text=result.text,
-        language=result.language or "",
-        language_probability=result.language_probability,
-        segments=[
-            {
-                "start": round(offset_seconds + segment.start_seconds, 3),
-                "end": round(offset_seconds + segment.end_seconds, 3),
-                "text": segment.text,
-                "words": [
-                    {
-                        "start": round(offset_seconds + word.start_seconds, 3),
-                        "end": round(offset_seconds + word.end_seconds, 3),
-                        "word": word.text,
-                        "probability": word.probability,
-                    }
-                    for word in segment.words
-                ],
-                "avg_logprob": segment.avg_logprob,
-                "no_speech_probability": segment.no_speech_probability,
-            }
-            for segment in result.segments
-        ],
-        finish_reason=result.finish_reason,
-        weights_digest=digest,
-        engine_seconds=result.engine_seconds,
-        last_error="",
-    )
 
 
 def _halve(chunk: Chunk, samples: np.ndarray) -> None:

@@ -11,10 +11,10 @@ from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiJsonRenderer2
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework.permissions import AllowAny
 
-from transcription.api.schema import callers, openai_routes, review, routes
+from transcription.api.schema import callers, glossary, openai_routes, review, routes
 
 #: They are found by having been imported.
-DESCRIPTIONS = (callers, openai_routes, review, routes)
+DESCRIPTIONS = (callers, glossary, openai_routes, review, routes)
 
 
 @cache
