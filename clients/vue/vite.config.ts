@@ -1,5 +1,8 @@
+import { fileURLToPath } from 'node:url'
 import vue from '@vitejs/plugin-vue'
 import { defineConfig } from 'vitest/config'
+
+const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 
 export default defineConfig({
   plugins: [vue()],
@@ -11,5 +14,13 @@ export default defineConfig({
     },
     rolldownOptions: { external: ['vue', 'openapi-fetch'] },
   },
-  test: { environment: 'happy-dom', include: ['tests/**/*.test.ts'] },
+  // For the tests of clients/react, which has no packages of its own.
+  resolve: {
+    alias: [
+      { find: '@asr/vue/core', replacement: here('./src/core/index.ts') },
+      { find: /^react(-dom)?(?=$|\/)/, replacement: here('./node_modules/') + 'react$1' },
+    ],
+  },
+  oxc: { jsx: { runtime: 'automatic' } },
+  test: { environment: 'happy-dom', include: ['tests/**/*.test.{ts,tsx}'] },
 })

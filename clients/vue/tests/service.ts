@@ -43,7 +43,9 @@ export class FakeService {
   }
 
   install(): void {
-    vi.stubGlobal('fetch', (request: Request) => this.#fetch(request))
+    vi.stubGlobal('fetch', (asked: Request | string, options?: RequestInit) =>
+      this.#fetch(asked instanceof Request ? asked : new Request(here(asked), options)),
+    )
     const service = this
     vi.stubGlobal(
       'XMLHttpRequest',
@@ -78,6 +80,10 @@ export class FakeService {
   }
 }
 
+function here(path: string): string {
+  return new URL(path, 'http://page.test').href
+}
+
 function written(body: unknown): string | Blob {
   return typeof body === 'string' || body instanceof Blob ? body : JSON.stringify(body)
 }
@@ -100,7 +106,7 @@ class FakeXhr {
   }
 
   open(method: string, url: string): void {
-    this.#call = [method, new URL(url, 'http://page.test').pathname]
+    this.#call = [method, new URL(here(url)).pathname]
   }
 
   setRequestHeader(name: string, value: string): void {
