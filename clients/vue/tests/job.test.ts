@@ -480,6 +480,18 @@ describe('tokens', () => {
     expect(asked).toEqual([false, true, false, false, true])
   })
 
+  it('that have ended are told by the size of the recording, and asked anew as well', async () => {
+    service
+      .on(CREATE, refusal(413, 'body_too_large_without_token'), ACCEPTED)
+      .on(EVENTS, streaming(end()))
+      .on(READ, detail())
+    const getToken = ({ refresh }: { refresh: boolean }) => (refresh ? 'asrb_new' : 'asrb_old')
+    expect((await jobWith({ getToken }).start(recording())).status).toBe('completed')
+    service.on(CREATE, refusal(413, 'body_too_large_without_token'))
+    const refused = await jobWith({ getToken }).start(recording())
+    expect(refused.error?.kind).toBe('service')
+  })
+
   it('that are refused twice are an error of the service', async () => {
     service.on(CREATE, refusal(401, 'invalid_token'))
     const over = await jobWith({ getToken: () => 'asrb_x' }).start(recording())

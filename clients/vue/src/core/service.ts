@@ -193,7 +193,7 @@ export class Service {
       }
     }
     const answer = await attempt(false)
-    return answer.status === 401 && this.#settings.getToken ? attempt(true) : answer
+    return isTokenRefused(answer) && this.#settings.getToken ? attempt(true) : answer
   }
 
   async #token(refresh: boolean): Promise<string> {
@@ -210,6 +210,12 @@ export class Service {
       })
     }
   }
+}
+
+/** A recording under a token that has ended is refused by its size, before the token is read. */
+function isTokenRefused({ status, body }: Answer): boolean {
+  const code = (body as { code?: unknown } | null | undefined)?.code
+  return status === 401 || (status === 413 && code === 'body_too_large_without_token')
 }
 
 function answerOf({ response, error }: Called<unknown>): Answer {
