@@ -103,10 +103,18 @@ class Site:
         self._thread.join()
 
 
+def is_older(path: Path, sources: list[Path]) -> bool:
+    """Return whether a file was made before one of its sources was changed, or never."""
+    return not path.exists() or path.stat().st_mtime < max(one.stat().st_mtime for one in sources)
+
+
 @pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
-    npm("run", "build:example")
-    site = Site(VUE / "example" / "dist")
+    built = VUE / "example" / "dist"
+    sources = [path for folder in ("src", "example") for path in (VUE / folder).rglob("*.[ctvh]*")]
+    if is_older(built / "index.html", [path for path in sources if built not in path.parents]):
+        npm("run", "build:example")
+    site = Site(built)
     yield site
     site.stop()
 
@@ -116,7 +124,7 @@ def service(site: Site) -> Iterator[Measured]:
     with measured_service(
         engine="fake",
         # Slow enough for its text to be seen growing, piece by piece.
-        model_options={"chunk_seconds": 10, "options": {"seconds_per_second": 0.05}},
+        model_options={"chunk_seconds": 10, "options": {"seconds_per_second": 0.03}},
         environment={"ASR_CORS_ORIGINS": site.origin, "ASR_BATCH_SECONDS": "30"},
     ) as measured:
         site.service = measured
@@ -171,7 +179,7 @@ def errors_shown(page: Any) -> tuple[str, str, str]:
     return shown.get_attribute("data-kind"), shown.get_attribute("data-code"), shown.inner_text()
 
 
-def test_a_recording_is_sent_and_its_text_grows_until_it_is_there(
+def test_text_grows_until_it_is_cancelled_and_goes_on_to_its_end(
     browser: Browser, site: Site, service: Measured
 ) -> None:
     def story(page: Any) -> None:
@@ -183,19 +191,24 @@ def test_a_recording_is_sent_and_its_text_grows_until_it_is_there(
             """() => {
                 window.seen = []
                 new MutationObserver(() => {
-                    const text = document.querySelector('[data-asr="text"]')?.value ?? ''
-                    const status = document.querySelector('[data-asr="status"]').dataset.status
-                    window.seen.push([status, text.length])
-                }).observe(document.body, {subtree: true, childList: true, attributes: true,
-                                           characterData: true})
+                    const text = document.querySelector('[data-asr="text"]')?.value
+                    const { status } = document.querySelector('[data-asr="status"]').dataset
+                    if (text && status === 'processing') window.seen.push(text.length)
+                }).observe(document.body, { subtree: true, childList: true, characterData: true })
             }"""
         )
         page.set_input_files("input[type=file]", lecture())
+        page.wait_for_function("new Set(window.seen).size >= 2", timeout=PATIENCE_MS)
+        page.click(part("cancel"))
+        wait_for(page, "cancelled")
+        cancelled = newest(service)
+        assert cancelled["status"] == "cancelled"
+        so_far = page.input_value(part("text"))
+        page.click(part("retry"))
         wait_for(page, "completed")
 
-        lengths = {length for status, length in page.evaluate("window.seen")
-                   if status == "processing"}  # fmt: skip
-        assert len(lengths - {0}) >= 3, "the text did not grow before everybody's eyes"
+        assert newest(service)["id"] == cancelled["id"]
+        assert len(page.input_value(part("text"))) > len(so_far) > 0
         assert axe_finds(page) == []
         text = page.input_value(part("text"))
         row = newest(service)
@@ -222,7 +235,7 @@ def test_each_kind_of_error_is_told_in_words_and_a_person_goes_on_from_there(
         page.set_input_files("input[type=file]", SAMPLES / "chinese.wav")
         kind, code, words = errors_shown(page)
         assert (kind, code) == ("network", "network_failed")
-        assert words.startswith("网络错误:")
+        assert words.startswith("网络错误：")
         assert "无法连接到服务" in words
         assert axe_finds(page) == []
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
@@ -238,8 +251,8 @@ def test_each_kind_of_error_is_told_in_words_and_a_person_goes_on_from_there(
         kind, code, words = errors_shown(page)
         # A large body under a token that is none is refused before the token is read.
         assert (kind, code) == ("service", "body_too_large_without_token")
-        assert words.startswith("服务错误:")
-        assert re.search(r"请求编号:\S{8}", words)
+        assert words.startswith("服务错误：")
+        assert re.search(r"请求编号：\S{8}", words)
 
         fill_in(page, service.service.url, token_of(service))
         page.set_input_files(
@@ -247,32 +260,13 @@ def test_each_kind_of_error_is_told_in_words_and_a_person_goes_on_from_there(
         )
         kind, code, words = errors_shown(page)
         assert (kind, code) == ("format", "wrong_type")
-        assert words.startswith("录音错误:")
+        assert words.startswith("录音错误：")
         assert "“letter.txt”" in words
 
         page.set_input_files("input[type=file]", LETTER)
         page.wait_for_selector(f'{part("error")}[data-code="not_audio"]', timeout=PATIENCE_MS)
         assert errors_shown(page)[0] == "format"
         assert axe_finds(page) == []
-
-    browser.run(story)
-
-
-def test_what_is_cancelled_stops_in_the_service_and_is_started_again_there(
-    browser: Browser, site: Site, service: Measured
-) -> None:
-    def story(page: Any) -> None:
-        open_example(page, site, service.service.url, token_of(service))
-        page.set_input_files("input[type=file]", lecture())
-        page.wait_for_selector(part("text"), timeout=PATIENCE_MS)
-        page.click(part("cancel"))
-        wait_for(page, "cancelled")
-        cancelled = newest(service)
-        assert cancelled["status"] == "cancelled"
-        assert page.input_value(part("text"))
-        page.click(part("retry"))
-        wait_for(page, "completed")
-        assert (newest(service)["id"], newest(service)["status"]) == (cancelled["id"], "completed")
 
     browser.run(story)
 
@@ -287,7 +281,7 @@ def test_the_microphone_is_recorded_and_heard(
         page.wait_for_function(
             "document.querySelector('[data-asr=\"level\"]')?.value > 0.2", timeout=PATIENCE_MS
         )
-        page.get_by_text("Recording, 0:02").wait_for()
+        page.get_by_text("Recording, 0:01").wait_for()
         assert axe_finds(page) == []
         page.click(part("stop"))
         wait_for(page, "completed")
@@ -296,7 +290,7 @@ def test_the_microphone_is_recorded_and_heard(
     browser.run(story)
     row = newest(service)
     assert re.fullmatch(r"recording-[\d-]+\.webm", row["file_name"])
-    assert row["duration_seconds"] > 1.5
+    assert row["duration_seconds"] > 0.5
 
 
 def test_the_plain_page_of_the_docs_does_it_with_a_browser_token(

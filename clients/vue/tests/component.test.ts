@@ -131,7 +131,7 @@ describe('the uploader', () => {
       'data-code': 'permission_denied',
     })
     expect(part('error').text()).toBe(
-      '服务错误: Words of permission_denied.请求编号:req-1234',
+      '服务错误： Words of permission_denied.请求编号：req-1234',
     )
     expect(part('retry').exists()).toBe(true)
 
