@@ -22,5 +22,6 @@ export default defineConfig({
     ],
   },
   oxc: { jsx: { runtime: 'automatic' } },
-  test: { environment: 'happy-dom', include: ['tests/**/*.test.{ts,tsx}'] },
+  // One process for all of them: each of its own would start a browser's likeness anew.
+  test: { environment: 'happy-dom', isolate: false, maxWorkers: 1, include: ['tests/**/*.test.{ts,tsx}'] },
 })

@@ -260,7 +260,7 @@ def test_each_kind_of_error_is_told_in_words_and_a_person_goes_on_from_there(
         )
         kind, code, words = errors_shown(page)
         assert (kind, code) == ("format", "wrong_type")
-        assert words.startswith("录音错误：")
+        assert words.startswith("格式错误：")
         assert "“letter.txt”" in words
 
         page.set_input_files("input[type=file]", LETTER)

@@ -173,6 +173,26 @@ describe('the uploader', () => {
     expect(wrapper.emitted('cancelled')).toHaveLength(1)
   })
 
+  it('keeps the focus of whoever works by keyboard when the button goes away', async () => {
+    service
+      .on(CREATE, ACCEPTED)
+      .on(EVENTS, { status: 200, stream: new EventStream(progress('processing', 0.1)) })
+    show()
+    ;(part('choose').element as HTMLElement).focus()
+    await choose(recording())
+    await until('processing')
+    expect(document.activeElement).toBe(wrapper.element)
+    ;(document.activeElement as HTMLElement).blur()
+    wrapper.unmount()
+
+    // Who works elsewhere on the page stays there.
+    succeeds()
+    show()
+    await choose(recording())
+    await until('completed')
+    expect(document.activeElement).toBe(document.body)
+  })
+
   it('says so when nothing was said', async () => {
     service
       .on(CREATE, ACCEPTED)

@@ -495,7 +495,12 @@ describe('tokens', () => {
   it('that are refused twice are an error of the service', async () => {
     service.on(CREATE, refusal(401, 'invalid_token'))
     const over = await jobWith({ getToken: () => 'asrb_x' }).start(recording())
-    expect(over.error).toMatchObject({ kind: 'service', code: 'invalid_token' })
+    expect(over.error).toMatchObject({
+      kind: 'service',
+      code: 'invalid_token',
+      message: MESSAGES.en.tokenRefused,
+      requestId: 'req-1234',
+    })
     expect(service.calls(CREATE)).toHaveLength(2)
   })
 

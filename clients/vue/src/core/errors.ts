@@ -36,6 +36,13 @@ export interface ErrorDetails {
   cause?: unknown
 }
 
+/** Codes that say: the token is none, or has ended. The service's words are for programmers. */
+const TOKEN_CODES: ReadonlySet<string> = new Set([
+  'authentication_required',
+  'invalid_token',
+  'body_too_large_without_token',
+])
+
 /** Errors that no service tells: it was not reached, or not asked. */
 export type LocalCode =
   | 'network_failed'
@@ -83,11 +90,11 @@ export function errorOfAnswer(answer: Answer, messages: Messages): Transcription
   const told = toldBy(answer.body)
   // A proxy in front refuses large bodies in words of its own.
   const code = told?.code ?? (answer.status === 413 ? 'body_too_large' : 'unreadable_answer')
-  const message =
-    told?.message ??
-    fill(answer.status === 413 ? messages.tooLargeForProxy : messages.unreadableAnswer, {
-      status: answer.status,
-    })
+  const unexplained =
+    answer.status === 413 ? messages.tooLargeForProxy : messages.unreadableAnswer
+  const message = TOKEN_CODES.has(code)
+    ? messages.tokenRefused
+    : (told?.message ?? fill(unexplained, { status: answer.status }))
   const seconds = Number(answer.header('Retry-After') ?? Number.NaN)
   return new TranscriptionError(message, {
     kind: FORMAT_CODES.has(code) ? 'format' : 'service',

@@ -12,6 +12,8 @@ const en = {
   tooLarge: '“{name}” has {size}; at most {limit} can be sent. Send a shorter recording.',
   tooLargeForProxy: 'The recording is larger than the server in front of the service lets through.',
   tokenFailed: 'This page got no permission to use the service. Log in again.',
+  tokenRefused:
+    'The service did not accept the token of this page. Reload the page, or tell whoever runs it.',
   unreadableAnswer: 'The service answered with status {status} and no explanation. Try again later.',
   // The component.
   label: 'Transcribe a recording',
@@ -34,7 +36,7 @@ const en = {
   completed: 'Done',
   failed: 'Failed',
   cancelled: 'Cancelled',
-  serviceGoesOn: 'It is no longer followed here; the service still finishes it.',
+  serviceGoesOn: 'Cancelled on this page only: the service still finishes it.',
   cancel: 'Cancel',
   retry: 'Try again',
   again: 'Another recording',
@@ -62,6 +64,7 @@ const zh: Messages = {
   tooLarge: '“{name}”的大小为 {size}，最多可上传 {limit}。请上传较短的录音。',
   tooLargeForProxy: '录音超过了服务前面的服务器允许的大小。',
   tokenFailed: '本页面没有获得使用服务的许可。请重新登录。',
+  tokenRefused: '服务没有接受本页面的令牌。请刷新页面，或告知网站管理者。',
   unreadableAnswer: '服务返回状态 {status}，没有说明原因。请稍后重试。',
   label: '语音转文字',
   drop: '将录音拖到此处，或',
@@ -83,7 +86,7 @@ const zh: Messages = {
   completed: '已完成',
   failed: '失败',
   cancelled: '已取消',
-  serviceGoesOn: '此处不再显示进度；服务仍会完成识别。',
+  serviceGoesOn: '仅在本页面取消：服务仍会完成识别。',
   cancel: '取消',
   retry: '重试',
   again: '换一段录音',
@@ -95,7 +98,7 @@ const zh: Messages = {
   download: '下载 {format}',
   networkError: '网络错误：',
   serviceError: '服务错误：',
-  formatError: '录音错误：',
+  formatError: '格式错误：',
   requestId: '请求编号：{id}',
   progress: '进度',
 }
