@@ -103,7 +103,7 @@ describe('a recording', () => {
   it('starts its text anew when the service says that what it told no longer holds', async () => {
     service
       .on(CREATE, ACCEPTED)
-      .on(EVENTS, streaming(segment(0, 'Old.'), 'event: reset\ndata: {}\n\n', segment(0, 'New.'), end()))
+      .on(EVENTS, streaming(segment(3, 'Old.'), 'event: reset\ndata: {}\n\n', segment(0, 'New.'), end()))
       .on(READ, detail({ text: 'New.' }))
     await jobWith().start(recording())
     expect([...new Set(seen.map((state) => state.text))]).toEqual(['', 'Old.', 'New.'])
