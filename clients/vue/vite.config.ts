@@ -23,5 +23,10 @@ export default defineConfig({
   },
   oxc: { jsx: { runtime: 'automatic' } },
   // One process for all of them: each of its own would start a browser's likeness anew.
-  test: { environment: 'happy-dom', isolate: false, maxWorkers: 1, include: ['tests/**/*.test.{ts,tsx}'] },
+  test: {
+    environment: 'happy-dom',
+    isolate: false,
+    maxWorkers: 1,
+    include: ['tests/**/*.test.{ts,tsx}'],
+  },
 })
