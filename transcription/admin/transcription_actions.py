@@ -214,7 +214,7 @@ class TranscriptionActions(admin.ModelAdmin):
             try:
                 changed = do(row)
             except ServiceError as error:
-                refused.append(f"{row}: {error.words()}")
+                refused.append(_("%(name)s: %(why)s") % {"name": row, "why": error.words()})
             else:
                 # A service that says False found nothing to do.
                 if changed is not False:

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 #: Length of a ``Throughput`` row.
 THROUGHPUT_SECONDS = 300
@@ -28,6 +29,8 @@ class QueuePause(models.Model):
     """For people, as the person who paused it wrote it."""
 
     class Meta:
+        verbose_name = _("pause of the queue")
+        verbose_name_plural = _("pauses of the queue")
         constraints = [models.CheckConstraint(condition=models.Q(id=1), name="queue_paused_once")]
 
     def __str__(self) -> str:
@@ -51,8 +54,9 @@ class Throughput(models.Model):
     """What the engines needed for them."""
 
     class Meta:
+        verbose_name = _("throughput")
+        verbose_name_plural = _("throughput")
         ordering = ["started_at"]
-        verbose_name_plural = "throughput"
 
     def __str__(self) -> str:
         return f"{self.started_at:%Y-%m-%d %H:%M}"

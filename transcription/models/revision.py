@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from transcription.models.transcription import Transcription
 
@@ -59,6 +60,8 @@ class Revision(models.Model):
     """``Transcription.text`` as the machine wrote it; only in the first one of a transcription."""
 
     class Meta:
+        verbose_name = _("revision")
+        verbose_name_plural = _("revisions")
         ordering = ["-number"]
         constraints = [
             models.UniqueConstraint(fields=["transcription", "number"], name="revision_number_once")
@@ -80,6 +83,8 @@ class Presence(models.Model):
     seen_at = models.DateTimeField(db_index=True)
 
     class Meta:
+        verbose_name = _("presence")
+        verbose_name_plural = _("presences")
         constraints = [
             models.UniqueConstraint(
                 fields=["transcription", "user", "session"], name="presence_once"

@@ -45,9 +45,9 @@ class Transcription(LeasedWork):
         LONGER_THAN_EVERY_LIMIT = "longer_than_every_limit", _("longer than every limit")
 
     class ReviewState(models.TextChoices):
-        UNREVIEWED = "unreviewed"
-        IN_REVIEW = "in_review"
-        APPROVED = "approved"
+        UNREVIEWED = "unreviewed", _("Unreviewed")
+        IN_REVIEW = "in_review", _("In review")
+        APPROVED = "approved", _("Approved")
 
     #: Statuses that nothing but a person's wish changes any more.
     FINAL = (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
@@ -97,7 +97,7 @@ class Transcription(LeasedWork):
     """Terms of the glossary that go to the engine before the prompt; fixed when the recording is
     accepted, so that all its chunks are heard with the same and anybody can see with what."""
     glossary_left_out = models.PositiveIntegerField(
-        _("terms left out"), default=0, db_default=0, editable=False
+        _("glossary terms left out"), _("terms left out"), default=0, db_default=0, editable=False
     )
     """How many of the owner's own terms had no room."""
     requested_model = models.CharField(_("model asked for"), max_length=100, blank=True, default="")
@@ -172,6 +172,7 @@ class Transcription(LeasedWork):
 
     # --- what people made of it
     review_state = models.CharField(
+        _("review state"),
         max_length=10,
         choices=ReviewState.choices,
         default=ReviewState.UNREVIEWED,
@@ -179,7 +180,7 @@ class Transcription(LeasedWork):
         db_default=ReviewState.UNREVIEWED,
         editable=False,
     )
-    revision = models.PositiveIntegerField(default=0, db_default=0, editable=False)
+    revision = models.PositiveIntegerField(_("revision"), default=0, db_default=0, editable=False)
     """Number of the last ``Revision``; 0: the text is as the machine wrote it."""
     reviewed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -188,9 +189,10 @@ class Transcription(LeasedWork):
         null=True,
         default=None,
         editable=False,
+        verbose_name=_("reviewed by"),
     )
     """Who approved it; null until then, and again once it is reopened."""
-    reviewed_at = models.DateTimeField(null=True, default=None, editable=False)
+    reviewed_at = models.DateTimeField(_("reviewed at"), null=True, default=None, editable=False)
     """When it was approved."""
 
     objects = LeasedQuerySet["Transcription"].as_manager()  # type: ignore[misc]  # more precise

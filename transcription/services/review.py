@@ -20,6 +20,7 @@ from django.utils import timezone
 
 from transcription.models import Revision, Transcription
 from transcription.services import quality
+from transcription.services.change import STATUS_WORDS
 from transcription.services.errors import ServiceError
 from transcription.services.revisions import (
     By,
@@ -221,7 +222,7 @@ def require_reviewable(row: Transcription) -> None:
     if row.step != Transcription.Step.OVER or not (
         row.status == Status.COMPLETED or (row.status == Status.CANCELLED and has_text(row))
     ):
-        raise ServiceError("not_reviewable", status=row.status)
+        raise ServiceError("not_reviewable", status=STATUS_WORDS[row.Status(row.status)])
 
 
 def has_text(row: Transcription) -> bool:

@@ -1,0 +1,6 @@
+export { default as ASRUploader } from './ASRUploader.vue'
+export * from './core'
+export type { RecorderProblem, UseRecorder } from './useRecorder'
+export { useRecorder } from './useRecorder'
+export type { UseTranscription } from './useTranscription'
+export { useTranscription } from './useTranscription'
