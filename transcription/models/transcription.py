@@ -97,7 +97,7 @@ class Transcription(LeasedWork):
     """Terms of the glossary that go to the engine before the prompt; fixed when the recording is
     accepted, so that all its chunks are heard with the same and anybody can see with what."""
     glossary_left_out = models.PositiveIntegerField(
-        _("glossary terms left out"), _("terms left out"), default=0, db_default=0, editable=False
+        _("terms left out"), default=0, db_default=0, editable=False
     )
     """How many of the owner's own terms had no room."""
     requested_model = models.CharField(_("model asked for"), max_length=100, blank=True, default="")
