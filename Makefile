@@ -8,7 +8,7 @@ MODEL = whisper-base
 # Set by hand: `make run PORT=9000`, `make test PYTEST="-k launcher -x"`.
 SERVE = $(if $(HOST),--host $(HOST)) $(if $(PORT),--port $(PORT))
 
-.PHONY: help demo run test slow torture benchmark benchmark-qwen3 long lint format ready dev-ready venv clean-venv
+.PHONY: help demo run test slow torture benchmark benchmark-qwen3 long lint format words ready dev-ready venv clean-venv
 .NOTPARALLEL:
 
 help:
@@ -22,6 +22,7 @@ help:
 	@echo "make long      a recording of three hours through the real engine"
 	@echo "make lint      style, types, migrations, production settings"
 	@echo "make format    put the code into the agreed form"
+	@echo "make words     the catalogues of what people read, after changing a text (docs/translating.md)"
 	@echo "make venv      only the Python environment in $(VENV)"
 
 demo: ready
@@ -63,6 +64,12 @@ lint: dev-ready
 format: dev-ready
 	$(VENV)/bin/ruff check --fix-only .
 	$(VENV)/bin/ruff format .
+
+words: dev-ready
+	@command -v xgettext >/dev/null 2>&1 || { \
+		echo "There is no GNU gettext. On Debian or Ubuntu: apt install gettext" >&2; exit 1; }
+	$(PY) manage.py words
+	@$(PY) -m pytest -q tests/test_catalogues.py
 
 # --- what they stand on ---------------------------------------------------------------------
 

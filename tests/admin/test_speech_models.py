@@ -69,7 +69,7 @@ def test_a_model_is_entered_and_changed(staff: Client, weights: Path) -> None:
         ({"name": "no good"}, "valid"),
         ({"weights": ""}, "needs the directory"),
         ({"weights": "absent"}, "There is no directory"),
-        ({"languages": '["klingon"]'}, "Unknown language"),
+        ({"languages": '["klingon"]'}, "is not known"),
         ({"languages": '["auto"]'}, "Name each language"),
         ({"languages": '"zh"'}, "Expected a list of codes"),
         ({"languages": "zh"}, "Enter a valid JSON"),

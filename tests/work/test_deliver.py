@@ -357,7 +357,7 @@ def test_a_group_reads_what_came_out(
     text = receiver.received[0].json["text"]["content"]
     assert text.splitlines() == [
         "Transcription completed: Talk",
-        "1 min 2 s, zh",
+        "1 min 2 s · zh",
         "字" * 300 + "…",
         f"https://asr.example.com/admin/transcription/transcription/{row.pk}/change/",
     ]

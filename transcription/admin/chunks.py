@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
 
 from transcription.admin.common import ReadOnlyAdmin
 from transcription.models import Chunk
@@ -34,14 +35,14 @@ class ChunkAdmin(ReadOnlyAdmin):
             request,  # type: ignore[arg-type]
         )
 
-    @admin.display(description="start", ordering="start_sample")
+    @admin.display(description=_("start"), ordering="start_sample")
     def start(self, chunk: Chunk) -> str:
         return f"{chunk.start_sample / 16_000:.2f} s"
 
-    @admin.display(description="length")
+    @admin.display(description=_("length"))
     def length(self, chunk: Chunk) -> str:
         return f"{chunk.duration_seconds:.2f} s"
 
-    @admin.display(description="text")
+    @admin.display(description=_("text"))
     def beginning(self, chunk: Chunk) -> str:
         return chunk.text if len(chunk.text) <= 80 else chunk.text[:80] + "…"

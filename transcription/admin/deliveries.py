@@ -64,10 +64,14 @@ class DeliveryAdmin(admin.ModelAdmin):
         user = request.user
         return bool(user.is_active and user.has_perm("transcription.change_delivery"))
 
-    @admin.display(description=_("error"), empty_value="–")
-    def error(self, row: Delivery) -> str | None:
+    @admin.display(description=_("message id"))
+    def message_id(self, row: Delivery) -> str:
+        return row.message_id
+
+    @admin.display(description=_("error"))
+    def error(self, row: Delivery) -> str:
         if not row.error_code:
-            return None
+            return "–"
         return delivery_error_message(
             row.error_code, status=row.http_status, detail=row.last_error, answer=row.answer
         )

@@ -9,6 +9,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.db import models
 from django.http import HttpRequest
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from transcription.models import Event
@@ -21,7 +22,9 @@ class EventsField(forms.MultipleChoiceField):
     widget = forms.CheckboxSelectMultiple
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(choices=Event.choices, initial=list(Event.values), **kwargs)
+        super().__init__(
+            label=_("events"), choices=Event.choices, initial=list(Event.values), **kwargs
+        )
 
 
 def validation_error(error: ServiceError) -> forms.ValidationError:
@@ -42,7 +45,7 @@ def do_for_each(
         try:
             do(row)
         except ServiceError as error:
-            refused.append(f"{row}: {error.words()}")
+            refused.append(gettext("%(name)s: %(why)s") % {"name": row, "why": error.words()})
         else:
             done += 1
     if done:
@@ -52,6 +55,9 @@ def do_for_each(
     if len(refused) > 3:
         page.message_user(
             request,
-            _("%d more were left as they are.") % (len(refused) - 3),
+            ngettext(
+                "%d more was left as it is.", "%d more were left as they are.", len(refused) - 3
+            )
+            % (len(refused) - 3),
             messages.WARNING,
         )

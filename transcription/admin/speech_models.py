@@ -10,10 +10,12 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.utils.translation import ngettext
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
 
 from transcription.models import SpeechModel
 from transcription.services import models
+from transcription.services.errors import ServiceError
 from transcription.text.languages import UnknownLanguage, normalise_code
 
 #: Names that mean something else where a model is asked for.
@@ -22,6 +24,14 @@ RESERVED_NAMES = frozenset({"auto"})
 WITHOUT_WEIGHTS = frozenset({SpeechModel.Engine.FAKE})
 #: What a worker must load anew to notice.
 LOADED_FIELDS = frozenset({"engine", "weights", "options"})
+#: How far the workers are with a model, as ``services.models.Standing`` has it.
+STANDING_WORDS = {
+    "loaded": _("loaded"),
+    "reloading": _("reloading"),
+    "failed": _("failed"),
+    "unloaded": _("unloaded"),
+    "no_worker": _("no worker"),
+}
 
 
 class SpeechModelForm(forms.ModelForm):
@@ -46,26 +56,27 @@ class SpeechModelForm(forms.ModelForm):
         name: str = self.cleaned_data["name"]
         if name in RESERVED_NAMES:
             raise forms.ValidationError(
-                f"'{name}' asks for the routing to choose: give another name."
+                _("'%(name)s' asks for the routing to choose: give another name.") % {"name": name}
             )
         return name
 
     def clean_languages(self) -> list[str]:
         given = self.cleaned_data["languages"] or []
         if not isinstance(given, list) or not all(isinstance(code, str) for code in given):
-            raise forms.ValidationError('Expected a list of codes, as ["zh", "en"].')
+            raise forms.ValidationError(_('Expected a list of codes, as ["zh", "en"].'))
         try:
             codes = [normalise_code(code) for code in given]
         except UnknownLanguage as error:
-            raise forms.ValidationError(str(error)) from error
+            words = ServiceError("unknown_language", value=error.given).words()
+            raise forms.ValidationError(words) from error
         if None in codes:
-            raise forms.ValidationError("Name each language, or leave the list empty for all.")
+            raise forms.ValidationError(_("Name each language, or leave the list empty for all."))
         return list(dict.fromkeys(code for code in codes if code))
 
     def clean_options(self) -> dict[str, Any]:
         given = self.cleaned_data["options"] or {}
         if not isinstance(given, dict):
-            raise forms.ValidationError('Expected names and values, as {"beam_size": 5}.')
+            raise forms.ValidationError(_('Expected names and values, as {"beam_size": 5}.'))
         return given
 
     def clean(self) -> dict[str, Any]:
@@ -75,18 +86,23 @@ class SpeechModelForm(forms.ModelForm):
             limit = row.longest_clip_seconds
             if limit is not None and cleaned["chunk_seconds"] > limit:
                 self.add_error(
-                    "chunk_seconds", f"This engine takes no more than {limit:g} seconds at once."
+                    "chunk_seconds",
+                    _("This engine takes no more than %(limit)s seconds at once.")
+                    % {"limit": f"{limit:g}"},
                 )
         engine, weights = cleaned.get("engine"), cleaned.get("weights", "")
         if engine and cleaned.get("enabled") and engine not in WITHOUT_WEIGHTS:
             folder = Path(settings.WEIGHTS_DIR, weights)
             if not weights:
-                self.add_error("weights", "This engine needs the directory of its weights.")
+                self.add_error("weights", _("This engine needs the directory of its weights."))
             elif not folder.is_dir():
                 self.add_error(
                     "weights",
-                    f"There is no directory {folder}. Put the weights there "
-                    "(manage.py fetch_model NAME), or save the model without 'enabled' for now.",
+                    _(
+                        "There is no directory %(folder)s. Put the weights there "
+                        "(manage.py fetch_model NAME), or save the model without 'enabled' for now."
+                    )
+                    % {"folder": folder},
                 )
         return cleaned
 
@@ -127,19 +143,27 @@ class SpeechModelAdmin(admin.ModelAdmin):
         for standing in models.standings(SpeechModel.objects.filter(enabled=True)):
             for worker in standing.workers:
                 if worker.state == "failed":
-                    serves = (
-                        f"generation {worker.generation_loaded} goes on serving"
-                        if worker.generation_loaded is not None
-                        else "nothing serves in its place"
+                    words = (
+                        _("Model %(model)s on %(worker)s: %(error)s (nothing serves in its place)")
+                        if worker.generation_loaded is None
+                        else _(
+                            "Model %(model)s on %(worker)s: %(error)s "
+                            "(generation %(generation)s goes on serving)"
+                        )
                     )
-                    words = f"Model {standing.name} on {worker.worker}: {worker.error} ({serves})"
-                    self.message_user(request, words, messages.ERROR)
+                    facts = {
+                        "model": standing.name,
+                        "worker": worker.worker,
+                        "error": worker.error,
+                        "generation": worker.generation_loaded,
+                    }
+                    self.message_user(request, words % facts, messages.ERROR)
 
-    @admin.display(description="state")
+    @admin.display(description=_("state"))
     def standing(self, model: SpeechModel) -> str:
         standing = models.standing_of(model)
         if not model.enabled and standing.status in ("unloaded", "no_worker"):
-            return "off"
+            return gettext("off")
         serving = sorted(
             {
                 worker.generation_loaded
@@ -147,17 +171,22 @@ class SpeechModelAdmin(admin.ModelAdmin):
                 if worker.generation_loaded not in (None, model.generation)
             }
         )
-        words = standing.status.replace("_", " ")
-        if serving:
-            words += f" (generation {', '.join(map(str, serving))} serves)"
-        return words
+        state = str(STANDING_WORDS[standing.status])
+        if not serving:
+            return state
+        return gettext("%(state)s (generation %(generations)s serves)") % {
+            "state": state,
+            "generations": ", ".join(map(str, serving)),
+        }
 
-    @admin.display(description="last loaded", empty_value="–")
-    def last_loaded(self, model: SpeechModel) -> str | None:
+    @admin.display(description=_("last loaded"))
+    def last_loaded(self, model: SpeechModel) -> str:
         if not model.last_good:
-            return None
-        place = model.last_good["weights"] or "no weights"
-        return f"generation {model.last_good['generation']} from {place}"
+            return "–"
+        number, place = model.last_good["generation"], model.last_good["weights"]
+        if not place:
+            return gettext("generation %(number)s, without weights") % {"number": number}
+        return gettext("generation %(number)s from %(place)s") % {"number": number, "place": place}
 
     def save_model(
         self,
@@ -178,7 +207,7 @@ class SpeechModelAdmin(admin.ModelAdmin):
         if LOADED_FIELDS & changed:
             models.reload(obj)
 
-    @admin.action(description="Load anew in every worker", permissions=["change"])
+    @admin.action(description=_("Load anew in every worker"), permissions=["change"])
     def reload(self, request: HttpRequest, queryset: QuerySet[SpeechModel]) -> None:
         for model in queryset:
             models.reload(model)

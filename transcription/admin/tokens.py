@@ -9,7 +9,8 @@ from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils.html import format_html
-from django.utils.translation import ngettext
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
 
 from transcription.admin.own_rows import OwnRowsAdmin
 from transcription.models import ApiToken
@@ -64,11 +65,13 @@ class ApiTokenAdmin(OwnRowsAdmin):
         obj.pk, obj.shown = row.pk, row.shown
         self.message_user(
             request,
-            format_html("The token is <code>{}</code>. Copy it now: it is not shown again.", token),
+            format_html(
+                gettext("The token is <code>{}</code>. Copy it now: it is not shown again."), token
+            ),
             messages.WARNING,
         )
 
-    @admin.action(description="Revoke", permissions=["change"])
+    @admin.action(description=_("Revoke"), permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
         count = sum(tokens.revoke(row) for row in queryset)
         words = ngettext("%d token was revoked.", "%d tokens were revoked.", count)

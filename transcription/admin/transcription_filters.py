@@ -16,7 +16,7 @@ from django.utils.dateparse import parse_date
 from django.utils.translation import gettext_lazy as _
 
 from transcription.models import SpeechModel, Transcription
-from transcription.text.languages import LANGUAGES
+from transcription.services.language_names import language_name
 
 FROM, TO = "created_from", "created_to"
 
@@ -122,7 +122,7 @@ class LanguageFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         return sorted(
-            ((code, _name_of(code)) for code in languages_in_use()),
+            ((code, language_name(code)) for code in languages_in_use()),
             key=lambda one: one[1],
         )
 
@@ -130,11 +130,6 @@ class LanguageFilter(admin.SimpleListFilter):
         self, request: HttpRequest, queryset: QuerySet[Transcription]
     ) -> QuerySet[Transcription]:
         return queryset.filter(language=self.value()) if self.value() else queryset
-
-
-def _name_of(code: str) -> str:
-    known = LANGUAGES.get(code)
-    return known.english_name if known else code
 
 
 def languages_in_use() -> list[str]:

@@ -13,9 +13,9 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
-from django.utils.text import Truncator
+from django.utils.text import Truncator, format_lazy
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from transcription.admin.common import CappedPaginator
 from transcription.admin.transcription_filters import (
@@ -26,12 +26,27 @@ from transcription.admin.transcription_filters import (
 )
 from transcription.models import Transcription
 from transcription.services import change, search
-from transcription.services.errors import ServiceError
+from transcription.services.errors import ServiceError, error_message
+from transcription.services.warnings import warnings_in_words
 
 #: Not needed by the list, and possibly megabytes.
 HEAVY_FIELDS = ("text", "prompt")
 #: Longer ones would push the columns behind them out of a window of 1280 pixels.
 NAME_CHARACTERS = 40
+
+
+def started_again(count: int) -> str:
+    """Return for how many transcriptions the work was started again."""
+    words = ngettext(
+        "%d transcription was started again.", "%d transcriptions were started again.", count
+    )
+    return words % count
+
+
+def cancelled(count: int) -> str:
+    """Return how many transcriptions were cancelled."""
+    words = ngettext("%d transcription was cancelled.", "%d transcriptions were cancelled.", count)
+    return words % count
 
 
 @admin.register(Transcription)
@@ -62,21 +77,25 @@ class TranscriptionAdmin(admin.ModelAdmin):
     paginator = CappedPaginator
     # Not looked at but for the box to be there: the search has an index of its own.
     search_fields = ("title",)
-    search_help_text = _(
-        "Words of the text, the title or the file's name; words in quotation marks stand together. "
-        "Or a whole id. The newest %(most)s are found: a span of time reaches older ones."
-    ) % {"most": f"{search.MOST_HITS:,}"}
+    search_help_text = format_lazy(
+        _(
+            "Words of the text, the title or the file's name; words in quotation marks stand "
+            "together. Or a whole id. The newest {most} are found: a span of time reaches older "
+            "ones."
+        ),
+        most=f"{search.MOST_HITS:,}",
+    )
     actions = ("retry", "cancel")
     fieldsets = (
         (None, {"fields": ("title", "id", "owner", "request_id")}),
         (
-            "Status",
+            _("Status"),
             {
                 "fields": (
                     ("status", "step"),
                     "progress_percent",
-                    "warnings",
-                    ("error_code", "error_message"),
+                    "warned_of",
+                    ("error_code", "what_went_wrong"),
                     ("state", "attempts"),
                     "last_error",
                     ("created_at", "started_at", "completed_at"),
@@ -85,7 +104,7 @@ class TranscriptionAdmin(admin.ModelAdmin):
             },
         ),
         (
-            "Recording",
+            _("Recording"),
             {
                 "fields": (
                     "file_name",
@@ -95,9 +114,9 @@ class TranscriptionAdmin(admin.ModelAdmin):
                 )
             },
         ),
-        ("Asked for", {"fields": (("language_hint", "requested_model"), "prompt")}),
+        (_("Asked for"), {"fields": (("language_hint", "requested_model"), "prompt")}),
         (
-            "Result",
+            _("Result"),
             {"fields": (("language", "model_name", "routing_reason", "engine_seconds"), "text")},
         ),
     )
@@ -166,9 +185,17 @@ class TranscriptionAdmin(admin.ModelAdmin):
     def model_used(self, row: Transcription) -> str | None:
         return Truncator(row.model_name).chars(NAME_CHARACTERS // 2) if row.model_name else None
 
-    @admin.display(description="progress")
+    @admin.display(description=_("progress"))
     def progress_percent(self, row: Transcription) -> str:
         return f"{row.progress:.0%}"
+
+    @admin.display(description=_("warnings"), empty_value="–")
+    def warned_of(self, row: Transcription) -> str:
+        return "\n".join(warnings_in_words(row.warnings)) or "–"
+
+    @admin.display(description=_("error message"))
+    def what_went_wrong(self, row: Transcription) -> str:
+        return error_message(row) if row.error_code else "–"
 
     @admin.display(description=_("length"), empty_value="–")
     def duration(self, row: Transcription) -> str | None:
@@ -178,44 +205,50 @@ class TranscriptionAdmin(admin.ModelAdmin):
         hours, minutes = divmod(minutes, 60)
         return f"{hours}:{minutes:02}:{seconds:02}"
 
-    @admin.display(description="chunks")
+    @admin.display(description=_("chunks"))
     def chunks_link(self, row: Transcription) -> str:
         address = reverse("admin:transcription_chunk_changelist")
         return format_html(
-            '<a href="{}?transcription__id__exact={}">Show its chunks</a>', address, row.pk
+            '<a href="{}?transcription__id__exact={}">{}</a>',
+            address,
+            row.pk,
+            gettext("Show its chunks"),
         )
 
-    @admin.action(description="Retry (failed or cancelled)", permissions=["change"])
+    @admin.action(description=_("Retry (failed or cancelled)"), permissions=["change"])
     def retry(self, request: HttpRequest, queryset: QuerySet[Transcription]) -> None:
-        self._for_each(request, queryset, change.retry, "started again")
+        self._for_each(request, queryset, change.retry, started_again)
 
-    @admin.action(description="Cancel (keeps the text so far)", permissions=["change"])
+    @admin.action(description=_("Cancel (keeps the text so far)"), permissions=["change"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[Transcription]) -> None:
-        self._for_each(request, queryset, change.cancel, "cancelled")
+        self._for_each(request, queryset, change.cancel, cancelled)
 
     def _for_each(
         self,
         request: HttpRequest,
         rows: QuerySet[Transcription],
         do: Callable[[Transcription], None],
-        done_words: str,
+        done_words: Callable[[int], str],
     ) -> None:
         done, refused = 0, []
         for row in rows.defer(*HEAVY_FIELDS):
             try:
                 do(row)
             except ServiceError as error:
-                refused.append(f"{row}: {error.words()}")
+                refused.append(gettext("%(name)s: %(why)s") % {"name": row, "why": error.words()})
             else:
                 done += 1
         if done:
-            words = ngettext("%d transcription was %s.", "%d transcriptions were %s.", done)
-            self.message_user(request, words % (done, done_words), messages.SUCCESS)
+            self.message_user(request, done_words(done), messages.SUCCESS)
         if refused:
             words = ngettext(
-                "%d was left as it is: %s", "%d were left as they are: %s", len(refused)
+                "%(count)d was left as it is: %(why)s",
+                "%(count)d were left as they are: %(why)s",
+                len(refused),
             )
             # The first few say what the trouble is; a page of them says no more.
             self.message_user(
-                request, words % (len(refused), " | ".join(refused[:3])), messages.WARNING
+                request,
+                words % {"count": len(refused), "why": " | ".join(refused[:3])},
+                messages.WARNING,
             )

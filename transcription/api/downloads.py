@@ -11,7 +11,7 @@ from rest_framework import serializers
 
 from transcription.api.transcripts import transcript_of
 from transcription.models import Transcription
-from transcription.services.errors import ServiceError
+from transcription.services.change import wrong_status
 from transcription.text.docx import DOCX_MEDIA_TYPE, render_docx
 from transcription.text.exports import FORMATS, render
 
@@ -38,7 +38,7 @@ def download(row: Transcription, format_name: str) -> HttpResponse:
             {"format": words % {"formats": ", ".join(DOWNLOAD_FORMATS)}}
         )
     if row.status not in WITH_TEXT:
-        raise ServiceError("wrong_status", status=row.status)
+        raise wrong_status(row.status)
     transcript = transcript_of(row)
     content: str | bytes
     if format_name == "docx":

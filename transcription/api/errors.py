@@ -19,6 +19,7 @@ from django.core import exceptions as django_exceptions
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, JsonResponse, UnreadablePostError
 from django.http.response import HttpResponseBase
+from django.utils.translation import gettext as _
 from django.views import defaults
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -109,8 +110,10 @@ def refusal_of(error: BaseException) -> Refusal | None:
             return Refusal(
                 error=ServiceError(
                     "invalid",
-                    detail="the fields beside the file are too large; "
-                    "send the recording as a file, with a file name",
+                    detail=_(
+                        "the fields beside the file are too large; "
+                        "send the recording as a file, with a file name"
+                    ),
                 )
             )
         case OSError() if error.errno in NO_ROOM:

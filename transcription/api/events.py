@@ -28,8 +28,8 @@ from django.utils import translation
 
 from transcription.api import sse
 from transcription.api.live import segments_of_chunks
-from transcription.api.transcribe import error_message
 from transcription.models import Chunk, LeasedWork, Transcription
+from transcription.services.errors import error_message
 from transcription.web.changes import Stopping, ask, changes_of
 from transcription.web.watcher import GONE, Seen
 

@@ -16,6 +16,7 @@ from rest_framework.views import APIView
 
 from transcription.api.search import searched
 from transcription.models import Transcription
+from transcription.services.errors import ServiceError
 from transcription.text.languages import UnknownLanguage, normalise_code
 
 #: Value of ``ordering`` -> the fields to order by. The pages follow an index either way.
@@ -62,7 +63,8 @@ class ListQuery(serializers.Serializer[Any]):
         try:
             return normalise_code(value) or ""
         except UnknownLanguage as error:
-            raise serializers.ValidationError(str(error)) from error
+            words = ServiceError("unknown_language", value=error.given).words()
+            raise serializers.ValidationError(words) from error
 
 
 class TranscriptionFilter(BaseFilterBackend):

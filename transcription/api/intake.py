@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils.translation import gettext as _
 from rest_framework import serializers
 from rest_framework.request import Request
 
@@ -64,7 +65,7 @@ def received_file(request: Request) -> IncomingFile:
     if not files:
         raise ServiceError("file_missing")
     if len(files) > 1:
-        raise serializers.ValidationError({FILE_FIELD: ["Send one file in each request."]})
+        raise serializers.ValidationError({FILE_FIELD: [_("Send one file in each request.")]})
     upload = files[0]
     if not isinstance(upload, DurableUpload):
         raise TypeError("FILE_UPLOAD_HANDLERS must name web.uploads.DurableUploadHandler alone.")

@@ -22,7 +22,7 @@ from transcription.api.authentication import RESULT_TOKEN_PARAMETER
 from transcription.api.intake import accept
 from transcription.models import ApiToken, Transcription
 from transcription.services import browser_tokens
-from transcription.services.errors import ERRORS, ServiceError, message_of
+from transcription.services.errors import ERRORS, ServiceError, error_message, message_of
 from transcription.web.watcher import wait_until_final
 
 #: When to ask again for a result that took longer than the wait.
@@ -144,13 +144,3 @@ def result_of(row: Transcription) -> dict[str, Any]:
     if len(row.languages) > 1:
         result["languages"] = row.languages
     return result
-
-
-def error_message(row: Transcription) -> str:
-    """Return what went wrong with a transcription, in the caller's language where that is known.
-
-    Words with a figure in them (a limit) were filled in when it happened, in English.
-    """
-    if row.error_code not in ERRORS or "{" in ERRORS[row.error_code].words:
-        return row.error_message
-    return message_of(row.error_code)

@@ -27,9 +27,10 @@ from transcription.api.events import transcription_events
 from transcription.api.filters import ORDERINGS, TranscriptionFilter
 from transcription.api.intake import SubmissionSerializer, accept
 from transcription.api.partial import content_of, segments_from
-from transcription.api.transcribe import AlwaysJson, error_message, when_the_client_leaves
+from transcription.api.transcribe import AlwaysJson, when_the_client_leaves
 from transcription.models import ApiToken, Transcription
 from transcription.services import change
+from transcription.services.errors import error_message
 from transcription.services.remove import remove
 from transcription.web.ranges import send_file
 from transcription.web.watcher import wait_until_final

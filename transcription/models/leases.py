@@ -19,6 +19,7 @@ from django.conf import settings
 from django.db import models, transaction
 from django.db.models import Case, DateTimeField, ExpressionWrapper, F, Q, Value, When
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 _Work = TypeVar("_Work", bound="LeasedWork")
 
@@ -154,23 +155,25 @@ class LeasedWork(models.Model):
     """A row that is a piece of work."""
 
     class State(models.TextChoices):
-        PENDING = "pending"
-        LEASED = "leased"
-        DONE = "done"
-        FAILED = "failed"
-        CANCELLED = "cancelled"
+        PENDING = "pending", _("Pending")
+        LEASED = "leased", _("Leased")
+        DONE = "done", _("Done")
+        FAILED = "failed", _("Failed")
+        CANCELLED = "cancelled", _("Cancelled")
 
     state = models.CharField(
-        max_length=10, choices=State.choices, default=State.PENDING, editable=False
+        _("state"), max_length=10, choices=State.choices, default=State.PENDING, editable=False
     )
-    attempts = models.PositiveSmallIntegerField(default=0, editable=False)
+    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0, editable=False)
     """How often the work was started since it last made progress."""
 
-    lease_token = models.UUIDField(null=True, default=None, editable=False)
-    lease_until = models.DateTimeField(null=True, default=None, editable=False)
-    leased_by = models.CharField(max_length=100, blank=True, default="", editable=False)
-    not_before = models.DateTimeField(db_default=Now(), editable=False)
-    last_error = models.TextField(blank=True, default="", editable=False)
+    lease_token = models.UUIDField(_("lease token"), null=True, default=None, editable=False)
+    lease_until = models.DateTimeField(_("lease until"), null=True, default=None, editable=False)
+    leased_by = models.CharField(
+        _("held by"), max_length=100, blank=True, default="", editable=False
+    )
+    not_before = models.DateTimeField(_("not before"), db_default=Now(), editable=False)
+    last_error = models.TextField(_("last error"), blank=True, default="", editable=False)
 
     objects = LeasedQuerySet.as_manager()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from transcription.models.transcription import Transcription
 
@@ -15,20 +16,30 @@ class UserLimits(models.Model):
     """
 
     user = models.OneToOneField(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="limits"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="limits",
+        verbose_name=_("user"),
     )
     unfinished_jobs = models.PositiveIntegerField(
-        null=True, blank=True, help_text="Recordings that wait or are being worked on."
+        _("unfinished recordings"),
+        null=True,
+        blank=True,
+        help_text=_("Recordings that wait or are being worked on."),
     )
     stored_mb = models.PositiveIntegerField(
-        null=True, blank=True, help_text="Stored recordings together, in MiB."
+        _("stored MiB"), null=True, blank=True, help_text=_("Stored recordings together, in MiB.")
     )
     audio_minutes_per_day = models.PositiveIntegerField(
-        null=True, blank=True, help_text="Minutes of recordings that are sent in on one day."
+        _("minutes of audio a day"),
+        null=True,
+        blank=True,
+        help_text=_("Minutes of recordings that are sent in on one day."),
     )
 
     class Meta:
-        verbose_name_plural = "user limits"
+        verbose_name = _("user limits")
+        verbose_name_plural = _("user limits")
 
     def __str__(self) -> str:
         return str(self.user)
@@ -43,6 +54,8 @@ class DayUsage(models.Model):
     deleted_seconds = models.FloatField(default=0.0)
 
     class Meta:
+        verbose_name = _("use of a day")
+        verbose_name_plural = _("uses of days")
         constraints = [models.UniqueConstraint(fields=["owner", "day"], name="day_usage_once")]
 
     def __str__(self) -> str:
@@ -61,6 +74,10 @@ class IdempotencyKey(models.Model):
     )
     """Null once it was deleted: a repeated request does not bring it back."""
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)
+
+    class Meta:
+        verbose_name = _("idempotency key")
+        verbose_name_plural = _("idempotency keys")
 
     def __str__(self) -> str:
         return self.digest[:12]

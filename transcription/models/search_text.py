@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from transcription.models.transcription import Transcription
 
@@ -23,6 +24,10 @@ class SearchText(models.Model):
     transcription = models.OneToOneField(Transcription, on_delete=models.CASCADE, related_name="+")
     words = models.TextField()
     """"@OWNER TERM TERM … @@ CHARACTER CHARACTER …", with one blank between them."""
+
+    class Meta:
+        verbose_name = _("search text")
+        verbose_name_plural = _("search texts")
 
     def __str__(self) -> str:
         return str(self.transcription_id)

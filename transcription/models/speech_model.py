@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 #: Longest clip that each engine takes, in seconds; the option ``max_clip_seconds`` may say less.
 #: Here as well as in the engines, since the processes that split recordings load no engine.
@@ -16,67 +17,87 @@ class SpeechModel(models.Model):
     class Engine(models.TextChoices):
         QWEN3_ASR = "qwen3_asr", "Qwen3-ASR (transformers)"
         WHISPER = "whisper", "Whisper (CTranslate2)"
-        FAKE = "fake", "Fake (for tests and front-end work)"
+        FAKE = "fake", _("Fake (for tests and front-end work)")
 
     name = models.CharField(
+        _("name"),
         max_length=100,
         unique=True,
         validators=[
             RegexValidator(
                 r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z",
-                "Enter a valid name: letters, digits, dots, hyphens and underscores.",
+                _("Enter a valid name: letters, digits, dots, hyphens and underscores."),
             )
         ],
-        help_text="As the API calls it, for example qwen3-asr-0.6b.",
+        help_text=_("As the API calls it, for example qwen3-asr-0.6b."),
     )
-    title = models.CharField(max_length=100, blank=True, default="")
-    engine = models.CharField(max_length=20, choices=Engine.choices)
+    title = models.CharField(_("title"), max_length=100, blank=True, default="")
+    engine = models.CharField(_("engine"), max_length=20, choices=Engine.choices)
     weights = models.CharField(
+        _("weights"),
         max_length=500,
         blank=True,
         default="",
-        help_text="Directory of the weights: a name below models_weights, or an absolute path.",
+        help_text=_("Directory of the weights: a name below models_weights, or an absolute path."),
     )
-    enabled = models.BooleanField(default=True)
+    enabled = models.BooleanField(_("enabled"), default=True)
     order = models.PositiveSmallIntegerField(
-        default=100, help_text="The first enabled model that fits a recording is used."
+        _("order"),
+        default=100,
+        help_text=_("The first enabled model that fits a recording is used."),
     )
     max_seconds = models.FloatField(
+        _("longest recording, in seconds"),
         null=True,
         blank=True,
         validators=[MinValueValidator(0.1)],
-        help_text="Longest recording that is routed here by itself; empty: any.",
+        help_text=_("Longest recording that is routed here by itself; empty: any."),
     )
     languages = models.JSONField(
+        _("languages"),
         default=list,
         blank=True,
-        help_text='Language codes that this model knows, as ["zh", "en"]; empty: all.',
+        help_text=_('Language codes that this model knows, as ["zh", "en"]; empty: all.'),
     )
     chunk_seconds = models.FloatField(
+        _("longest chunk, in seconds"),
         default=30.0,
         validators=[MinValueValidator(3.0)],
-        help_text="Longest stretch that is recognised in one go.",
+        help_text=_("Longest stretch that is recognised in one go."),
     )
     gives_words = models.BooleanField(
+        _("gives times of words"),
         null=True,
         default=None,
         editable=False,
-        help_text="Whether it tells times of single words, as the last load found; empty: unknown.",
+        help_text=_(
+            "Whether it tells times of single words, as the last load found; empty: unknown."
+        ),
     )
-    options = models.JSONField(default=dict, blank=True, help_text="Options of the engine.")
+    options = models.JSONField(
+        _("options"), default=dict, blank=True, help_text=_("Options of the engine.")
+    )
     generation = models.PositiveIntegerField(
-        default=1, editable=False, help_text="Raised by a reload; workers load what it names."
+        _("generation"),
+        default=1,
+        editable=False,
+        help_text=_("Raised by a reload; workers load what it names."),
     )
     last_good = models.JSONField(
+        _("last loaded"),
         null=True,
         default=None,
         editable=False,
-        help_text="Engine, weights, options and generation that a worker loaded last: what a "
-        "fresh worker falls back to when the row's own cannot be loaded.",
+        help_text=_(
+            "Engine, weights, options and generation that a worker loaded last: what a "
+            "fresh worker falls back to when the row's own cannot be loaded."
+        ),
     )
-    updated_at = models.DateTimeField(auto_now=True)
+    updated_at = models.DateTimeField(_("updated at"), auto_now=True)
 
     class Meta:
+        verbose_name = _("speech model")
+        verbose_name_plural = _("speech models")
         ordering = ["order", "name"]
 
     def __str__(self) -> str:

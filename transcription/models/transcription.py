@@ -7,6 +7,7 @@ import uuid
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from transcription.models.leases import LeasedQuerySet, LeasedWork, lease_index
 from transcription.models.speech_model import SpeechModel
@@ -20,28 +21,28 @@ class Transcription(LeasedWork):
     """
 
     class Status(models.TextChoices):
-        QUEUED = "queued"
-        PROCESSING = "processing"
-        COMPLETED = "completed"
-        FAILED = "failed"
-        CANCELLED = "cancelled"
+        QUEUED = "queued", _("Queued")
+        PROCESSING = "processing", _("Processing")
+        COMPLETED = "completed", _("Completed")
+        FAILED = "failed", _("Failed")
+        CANCELLED = "cancelled", _("Cancelled")
 
     class Step(models.TextChoices):
-        PREPARE = "prepare"
-        RECOGNISE = "recognise"
-        FINISH = "finish"
-        OVER = "over"
+        PREPARE = "prepare", _("Prepare")
+        RECOGNISE = "recognise", _("Recognise")
+        FINISH = "finish", _("Finish")
+        OVER = "over", _("Over")
 
     class Polish(models.TextChoices):
-        OFF = "off", "as the engine wrote it"
-        RULES = "rules", "by the rules of written text"
-        MODEL = "model", "by the rules and a punctuation model"
+        OFF = "off", _("as the engine wrote it")
+        RULES = "rules", _("by the rules of written text")
+        MODEL = "model", _("by the rules and a punctuation model")
 
     class RoutingReason(models.TextChoices):
-        REQUESTED = "requested", "asked for by name"
-        FIRST_THAT_FITS = "first_that_fits", "the first in order that fits"
-        ONLY_FOR_LANGUAGE = "only_for_language", "the only one for the language"
-        LONGER_THAN_EVERY_LIMIT = "longer_than_every_limit", "longer than every limit"
+        REQUESTED = "requested", _("asked for by name")
+        FIRST_THAT_FITS = "first_that_fits", _("the first in order that fits")
+        ONLY_FOR_LANGUAGE = "only_for_language", _("the only one for the language")
+        LONGER_THAN_EVERY_LIMIT = "longer_than_every_limit", _("longer than every limit")
 
     #: Statuses that nothing but a person's wish changes any more.
     FINAL = (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
@@ -54,76 +55,112 @@ class Transcription(LeasedWork):
         related_name="transcriptions",
         null=True,
         blank=True,
+        verbose_name=_("owner"),
     )
-    title = models.CharField(max_length=200, blank=True, default="")
-    request_id = models.CharField(max_length=64, blank=True, default="", editable=False)
-    subject = models.CharField(max_length=64, blank=True, default="", editable=False)
+    title = models.CharField(_("title"), max_length=200, blank=True, default="")
+    request_id = models.CharField(
+        _("request id"), max_length=64, blank=True, default="", editable=False
+    )
+    subject = models.CharField(_("subject"), max_length=64, blank=True, default="", editable=False)
     """For whom a browser token was made with which it came; empty: it came otherwise."""
 
     # --- the recording
-    audio = models.FileField(max_length=200, blank=True, editable=False)
-    file_name = models.CharField(max_length=255, blank=True, default="")
+    audio = models.FileField(_("audio"), max_length=200, blank=True, editable=False)
+    file_name = models.CharField(_("file name"), max_length=255, blank=True, default="")
     """The name that the client gave; shown to people, never used as a path."""
-    size_bytes = models.PositiveBigIntegerField(default=0, editable=False)
-    sha256 = models.CharField(max_length=64, blank=True, default="", editable=False)
-    content_type = models.CharField(max_length=100, blank=True, default="", editable=False)
+    size_bytes = models.PositiveBigIntegerField(_("size in bytes"), default=0, editable=False)
+    sha256 = models.CharField(_("SHA-256"), max_length=64, blank=True, default="", editable=False)
+    content_type = models.CharField(
+        _("content type"), max_length=100, blank=True, default="", editable=False
+    )
     """From the content of the file, never from its name or a header."""
-    expected_seconds = models.FloatField(null=True, default=None, editable=False)
+    expected_seconds = models.FloatField(
+        _("expected duration in seconds"), null=True, default=None, editable=False
+    )
     """Duration as the file's header declares it; only a guess for the progress."""
-    duration_seconds = models.FloatField(null=True, default=None, editable=False)
+    duration_seconds = models.FloatField(
+        _("duration in seconds"), null=True, default=None, editable=False
+    )
     """True duration, from the decoded samples; null until they are decoded."""
 
     # --- what was asked
-    language_hint = models.CharField(max_length=10, blank=True, default="")
-    prompt = models.TextField(blank=True, default="")
-    requested_model = models.CharField(max_length=100, blank=True, default="")
+    language_hint = models.CharField(_("language hint"), max_length=10, blank=True, default="")
+    prompt = models.TextField(_("prompt"), blank=True, default="")
+    requested_model = models.CharField(_("model asked for"), max_length=100, blank=True, default="")
     """Name of a SpeechModel; empty: chosen by the routing."""
-    want_words = models.BooleanField(default=False)
+    want_words = models.BooleanField(_("times of words wanted"), default=False)
     """Whether times of single words are wanted."""
-    polish = models.CharField(max_length=10, choices=Polish.choices, default=Polish.OFF)
+    polish = models.CharField(
+        _("written form"), max_length=10, choices=Polish.choices, default=Polish.OFF
+    )
     """How far the text is brought into written form; decided when the recording is accepted."""
-    callback_url = models.CharField(max_length=2_000, blank=True, default="", editable=False)
+    callback_url = models.CharField(
+        _("callback address"), max_length=2_000, blank=True, default="", editable=False
+    )
     """Address that is told how it ended; may hold a secret in its path or query."""
 
     # --- how it stands
-    status = models.CharField(max_length=10, choices=Status.choices, default=Status.QUEUED)
-    step = models.CharField(
-        max_length=10, choices=Step.choices, default=Step.PREPARE, editable=False
+    status = models.CharField(
+        _("status"), max_length=10, choices=Status.choices, default=Status.QUEUED
     )
-    error_code = models.CharField(max_length=50, blank=True, default="", editable=False)
-    error_message = models.TextField(blank=True, default="", editable=False)
-    warnings = models.JSONField(default=list, blank=True, editable=False)
+    step = models.CharField(
+        _("step"), max_length=10, choices=Step.choices, default=Step.PREPARE, editable=False
+    )
+    error_code = models.CharField(
+        _("error code"), max_length=50, blank=True, default="", editable=False
+    )
+    error_message = models.TextField(_("error message"), blank=True, default="", editable=False)
+    """In English; whoever shows it takes ``services.errors.error_message``."""
+    error_details = models.JSONField(_("error details"), null=True, default=None, editable=False)
+    """What the words of the error are filled with, as {"limit": "6 h"}; null: with nothing."""
+    warnings = models.JSONField(_("warnings"), default=list, blank=True, editable=False)
     """Stable codes: no_speech, partial_audio, partial_text, text_cut_off, repetition, no_words,
     polished_by_rules."""
-    speech_seconds = models.FloatField(null=True, default=None, editable=False)
+    speech_seconds = models.FloatField(
+        _("speech in seconds"), null=True, default=None, editable=False
+    )
     """Summed duration of all chunks; null until the recording is split."""
-    processed_seconds = models.FloatField(default=0.0, editable=False)
+    processed_seconds = models.FloatField(_("recognised, in seconds"), default=0.0, editable=False)
     """Summed duration of the chunks that are recognised or given up."""
-    created_at = models.DateTimeField(auto_now_add=True)
-    started_at = models.DateTimeField(null=True, default=None, editable=False)
-    completed_at = models.DateTimeField(null=True, default=None, editable=False)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    started_at = models.DateTimeField(_("started at"), null=True, default=None, editable=False)
+    completed_at = models.DateTimeField(_("completed at"), null=True, default=None, editable=False)
 
     # --- what came out
     model = models.ForeignKey(
-        SpeechModel, on_delete=models.SET_NULL, null=True, blank=True, editable=False
+        SpeechModel,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        editable=False,
+        verbose_name=_("model"),
     )
-    model_name = models.CharField(max_length=100, blank=True, default="", editable=False)
+    model_name = models.CharField(
+        _("model"), max_length=100, blank=True, default="", editable=False
+    )
     """Kept when the model's row is gone."""
     routing_reason = models.CharField(
-        max_length=30, choices=RoutingReason.choices, blank=True, default="", editable=False
+        _("why this model"),
+        max_length=30,
+        choices=RoutingReason.choices,
+        blank=True,
+        default="",
+        editable=False,
     )
     """Why this model; empty until it is chosen."""
-    language = models.CharField(max_length=10, blank=True, default="")
+    language = models.CharField(_("language"), max_length=10, blank=True, default="")
     """Code of the language that most of the speech is in; empty: no speech."""
-    languages = models.JSONField(default=list, blank=True, editable=False)
+    languages = models.JSONField(_("languages"), default=list, blank=True, editable=False)
     """Every language of the speech by its share of the seconds, the largest first:
     [{"language": "zh", "share": 0.8}, …]; empty: no speech."""
-    text = models.TextField(blank=True, default="")
-    engine_seconds = models.FloatField(default=0.0, editable=False)
+    text = models.TextField(_("text"), blank=True, default="")
+    engine_seconds = models.FloatField(_("engine time in seconds"), default=0.0, editable=False)
 
     objects = LeasedQuerySet["Transcription"].as_manager()  # type: ignore[misc]  # more precise
 
     class Meta:
+        verbose_name = _("transcription")
+        verbose_name_plural = _("transcriptions")
         ordering = ["-created_at", "-id"]
         indexes = [
             *lease_index("transcription"),

@@ -73,23 +73,34 @@ class WebhookEndpoint(Signing):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="webhook_endpoints"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="webhook_endpoints",
+        verbose_name=_("owner"),
     )
     url = models.CharField(_("address"), max_length=MAX_URL_CHARACTERS)
-    description = models.CharField(max_length=200, blank=True, default="")
-    events = models.JSONField(default=all_events)
+    description = models.CharField(_("description"), max_length=200, blank=True, default="")
+    events = models.JSONField(_("events"), default=all_events)
     """Values of ``Event``."""
     include_text = models.BooleanField(
+        _("with the text"),
         default=False,
         help_text=_("Whether messages carry the text itself; otherwise only the link to it."),
     )
-    enabled = models.BooleanField(default=True)
+    enabled = models.BooleanField(_("enabled"), default=True)
     off_reason = models.CharField(
-        max_length=10, choices=OffReason.choices, blank=True, default="", editable=False
+        _("why it is off"),
+        max_length=10,
+        choices=OffReason.choices,
+        blank=True,
+        default="",
+        editable=False,
     )
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 
     class Meta:
+        verbose_name = _("webhook endpoint")
+        verbose_name_plural = _("webhook endpoints")
         ordering = ["-created_at", "-id"]
 
     def __str__(self) -> str:
@@ -101,11 +112,18 @@ class CallbackSecret(Signing):
     """What signs the messages to the ``callback_url`` of a user's single transcriptions."""
 
     owner = models.OneToOneField(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="callback_secret"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="callback_secret",
+        verbose_name=_("owner"),
     )
 
+    class Meta:
+        verbose_name = _("callback secret")
+        verbose_name_plural = _("callback secrets")
+
     def __str__(self) -> str:
-        return f"callback secret of {self.owner_id}"
+        return f"#{self.owner_id}"
 
 
 class BotQuerySet(models.QuerySet["Bot"]):
@@ -125,8 +143,8 @@ class Bot(models.Model):
         FEISHU = "feishu", _("Feishu or Lark group robot")
         APPRISE = "apprise", _("any other, by an Apprise address")
 
-    name = models.CharField(max_length=100)
-    kind = models.CharField(max_length=10, choices=Kind.choices)
+    name = models.CharField(_("name"), max_length=100)
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices)
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.CASCADE,
@@ -134,23 +152,27 @@ class Bot(models.Model):
         null=True,
         blank=True,
         help_text=_("Only this user's transcriptions; empty: everybody's."),
+        verbose_name=_("owner"),
     )
-    events = models.JSONField(default=all_events)
+    events = models.JSONField(_("events"), default=all_events)
     include_excerpt = models.BooleanField(
+        _("with the beginning of the text"),
         default=False,
         help_text=_("Whether messages carry the beginning of the text. The whole group reads it."),
     )
     sealed_url = models.TextField(editable=False)
     """A robot's address is its password."""
     sealed_secret = models.TextField(blank=True, default="", editable=False)
-    shown_host = models.CharField(max_length=255, editable=False)
+    shown_host = models.CharField(_("host"), max_length=255, editable=False)
     """All of the address that is ever shown again."""
-    enabled = models.BooleanField(default=True)
-    created_at = models.DateTimeField(auto_now_add=True)
+    enabled = models.BooleanField(_("enabled"), default=True)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 
     objects = BotQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("bot")
+        verbose_name_plural = _("bots")
         ordering = ["name", "id"]
 
     def __str__(self) -> str:

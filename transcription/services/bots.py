@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from transcription.models import Bot, Delivery, Event, Transcription
 from transcription.models.webhook import TEST_EVENT
 from transcription.services import outbox
-from transcription.services.errors import ServiceError
+from transcription.services.errors import ServiceError, error_message
 from transcription.services.webhooks import checked_url
 
 EXCERPT_CHARACTERS = 300
@@ -39,7 +39,8 @@ def message_for(delivery: Delivery, bot: Bot, row: Transcription | None) -> str:
     if delivery.event == TEST_EVENT or row is None:
         return _("This is a test of the speech recognition service.")
     data = delivery.payload["data"]
-    lines = [f"{Event(delivery.event).label}: {data['title']}"]
+    label = Event(delivery.event).label
+    lines = [_("{event}: {title}").format(event=label, title=data["title"])]
     facts = []
     if data["duration_seconds"] is not None:
         minutes, seconds = divmod(round(data["duration_seconds"]), 60)
@@ -47,9 +48,9 @@ def message_for(delivery: Delivery, bot: Bot, row: Transcription | None) -> str:
     if data["language"]:
         facts.append(data["language"])
     if facts:
-        lines.append(", ".join(facts))
+        lines.append(" · ".join(facts))
     if data["error"]:
-        lines.append(data["error"]["message"])
+        lines.append(error_message(row))
     if bot.include_excerpt and row.text:
         text = row.text
         lines.append(text if len(text) <= EXCERPT_CHARACTERS else text[:EXCERPT_CHARACTERS] + "…")

@@ -6,6 +6,7 @@ import logging
 
 from django.db import transaction
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from transcription.models import Chunk, LeasedWork, Transcription
 from transcription.services import bell, outbox, quotas, search
@@ -14,6 +15,20 @@ from transcription.services.submit import language_of, require_a_model_that_know
 
 logger = logging.getLogger(__name__)
 State = LeasedWork.State
+
+#: How a status is called within a sentence.
+STATUS_WORDS = {
+    Transcription.Status.QUEUED: _("queued"),
+    Transcription.Status.PROCESSING: _("processing"),
+    Transcription.Status.COMPLETED: _("completed"),
+    Transcription.Status.FAILED: _("failed"),
+    Transcription.Status.CANCELLED: _("cancelled"),
+}
+
+
+def wrong_status(status: str) -> ServiceError:
+    """Return the error that something is not possible at this status, to be raised."""
+    return ServiceError("wrong_status", status=STATUS_WORDS[Transcription.Status(status)])
 
 
 def cancel(row: Transcription) -> None:
@@ -45,7 +60,7 @@ def cancel(row: Transcription) -> None:
             bell.wake(bell.CHORES)
     row.refresh_from_db()
     if not changed:
-        raise ServiceError("wrong_status", status=row.status)
+        raise wrong_status(row.status)
     logger.info("Cancelled %s.", row.pk)
 
 
@@ -73,6 +88,7 @@ def retry(row: Transcription) -> None:
             last_error="",
             error_code="",
             error_message="",
+            error_details=None,
             warnings=[],
             text="",
             language="",
@@ -89,7 +105,7 @@ def retry(row: Transcription) -> None:
             bell.wake(bell.ENGINE)
     row.refresh_from_db()
     if not changed:
-        raise ServiceError("wrong_status", status=row.status)
+        raise wrong_status(row.status)
     logger.info("Retrying %s.", row.pk)
 
 
@@ -115,4 +131,4 @@ def change_language_hint(row: Transcription, hint: str) -> None:
     if not changed:
         # One whose preparation has just begun is still called queued.
         status = row.status if row.status != row.Status.QUEUED else row.Status.PROCESSING
-        raise ServiceError("wrong_status", status=status)
+        raise wrong_status(status)

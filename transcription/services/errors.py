@@ -8,9 +8,13 @@ documented in docs/errors.md, which a test compares with this table.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
+
+if TYPE_CHECKING:
+    from transcription.models import Transcription
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -236,6 +240,21 @@ class _Details(dict[str, object]):
 def message_of(code: str, **details: object) -> str:
     """Return the words of an error in the language that is active now."""
     return str(_(ERRORS[code].words)).format_map(_Details(details))
+
+
+def error_message(row: Transcription) -> str:
+    """Return what went wrong with a transcription, in the language that is active now.
+
+    A worker wrote the code and what its words are filled with. Without that (a row of an older
+    version) the English words stand as they were written.
+    """
+    if row.error_code not in ERRORS:
+        return row.error_message
+    details = row.error_details or {}
+    words = ERRORS[row.error_code].words
+    if words.format_map(_Details(details)) == words and "{" in words:
+        return row.error_message
+    return message_of(row.error_code, **details)
 
 
 def delivery_error_message(code: str, **details: object) -> str:

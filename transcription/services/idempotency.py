@@ -23,6 +23,7 @@ from django.conf import settings
 from django.db import IntegrityError
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext as _
 
 from transcription.models import IdempotencyKey, Transcription
 from transcription.services.errors import ServiceError
@@ -113,7 +114,9 @@ def _key_digest(caller: str, key: str) -> str:
     if not (0 < len(key) <= MAX_KEY_CHARACTERS and key.isascii() and key.isprintable()):
         raise ServiceError(
             "invalid",
-            detail=f"{HEADER} has from 1 to {MAX_KEY_CHARACTERS} printable ASCII characters.",
+            detail=_("{header} has from 1 to {limit} printable ASCII characters.").format(
+                header=HEADER, limit=MAX_KEY_CHARACTERS
+            ),
         )
     return salted_hmac(
         "transcription.idempotency", json.dumps([caller, key]), algorithm="sha256"

@@ -18,6 +18,7 @@ from django.utils import timezone
 from transcription.models import SpeechModel, Worker
 from transcription.services import bell
 from transcription.services.errors import ServiceError
+from transcription.services.reasons import because_in_words
 
 logger = logging.getLogger(__name__)
 
@@ -296,7 +297,7 @@ def _standing_in(worker: Worker, model: SpeechModel) -> WorkerStanding:
         state=state,
         generation_loaded=loaded["generation"] if loaded else None,
         loading_since=loading["since"] if loading else None,
-        because=because or "",
+        because=because_in_words(because or ""),
         error=failed["message"] if failed else "",
     )
 

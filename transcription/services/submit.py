@@ -13,6 +13,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from transcription.audio.sniff import sniff
 from transcription.models import SpeechModel, Transcription
@@ -156,7 +157,8 @@ def _polish(wanted: str) -> str:
         return Polish.OFF
     if word not in Polish.values:
         choices = ", ".join([*Polish.values, "true", "false"])
-        raise ServiceError("invalid", detail=f"polish is {word[:20]!r}, not one of {choices}.")
+        words = _("polish is '{value}', not one of {choices}.")
+        raise ServiceError("invalid", detail=words.format(value=word[:20], choices=choices))
     if word == Polish.MODEL:
         try:
             find_files(settings.WEIGHTS_DIR / settings.PUNCTUATION_MODEL)

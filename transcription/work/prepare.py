@@ -26,7 +26,7 @@ from transcription.engines.base import SAMPLE_RATE_HZ
 from transcription.models import Chunk, LeasedWork, SpeechModel, Transcription
 from transcription.models.leases import in_seconds, max_attempts, pause_seconds
 from transcription.services import bell, outbox
-from transcription.services.errors import ERRORS, ServiceError, message_of
+from transcription.services.errors import ServiceError
 from transcription.services.routing import Choice, candidate_of, route, undecided_seconds
 from transcription.work.paths import work_file
 from transcription.work.progress import advance
@@ -133,14 +133,16 @@ def put_off(row: Transcription, error: Exception) -> None:
 
 def fail(row: Transcription, code: str, detail: str, **details: object) -> None:
     """End a claimed transcription as failed; what waits of it is not started any more."""
-    message = ERRORS[code].words if not details else message_of(code, **details)
+    error = ServiceError(code, **details)
     with transaction.atomic():
         failed = row.finish(
             State.FAILED,
             step=Step.OVER,
             status=Status.FAILED,
             error_code=code,
-            error_message=message,
+            # In English: who reads it, and in which language, nobody knows here.
+            error_message=str(error),
+            error_details={name: str(value) for name, value in details.items()} or None,
             last_error=detail,
             completed_at=Now(),
         )

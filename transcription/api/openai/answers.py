@@ -11,10 +11,9 @@ from django.http.response import HttpResponseBase
 
 from transcription.api.openai.fields import Asked
 from transcription.api.openai.shape import error_body, error_headers
-from transcription.api.transcribe import error_message
 from transcription.api.transcripts import transcript_of
 from transcription.models import Segment, Transcription
-from transcription.services.errors import ERRORS, ServiceError
+from transcription.services.errors import ERRORS, ServiceError, error_message
 from transcription.text.exports import FORMATS, render
 from transcription.text.languages import english_name
 

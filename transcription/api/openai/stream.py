@@ -17,9 +17,8 @@ from transcription.api import sse
 from transcription.api.live import text_so_far
 from transcription.api.openai.answers import code_of_failure, usage_of
 from transcription.api.openai.shape import error_body
-from transcription.api.transcribe import error_message
 from transcription.models import Transcription
-from transcription.services.errors import message_of
+from transcription.services.errors import error_message, message_of
 from transcription.web.changes import Stopping, ask, changes_of
 
 

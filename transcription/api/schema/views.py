@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from django.utils.translation import get_language
+from django.utils import translation
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiJsonRenderer2
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
@@ -18,15 +18,17 @@ DESCRIPTIONS = (callers, openai_routes, routes)
 
 
 @cache
-def _described(language: str) -> Any:
-    return SchemaGenerator().get_schema(request=None, public=True)
+def _described() -> Any:
+    # In English for all: most of it are docstrings, and half of two languages is neither.
+    with translation.override("en"):
+        return SchemaGenerator().get_schema(request=None, public=True)
 
 
 class KeptGenerator(SchemaGenerator):
-    """Makes the description once for each language: it is the same for every caller."""
+    """Makes the description once: it is the same for every caller."""
 
     def get_schema(self, request: Any = None, public: bool = False) -> Any:
-        return _described(get_language() or "")
+        return _described()
 
 
 class SchemaView(SpectacularAPIView):
