@@ -24,7 +24,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from transcription.models import SpeechModel, Transcription
 from transcription.services import change, search
-from transcription.services.errors import ServiceError
+from transcription.services.errors import ServiceError, error_message
 from transcription.services.remove import remove
 from transcription.text.languages import LANGUAGES
 from transcription.web.ranges import send_file
@@ -64,7 +64,9 @@ def home(request: HttpRequest) -> HttpResponse:
 
 def language_choices() -> list[tuple[str, str]]:
     """Return (code, name in the language itself) for the drop-down, by name."""
-    return sorted(((one.code, one.native_name) for one in LANGUAGES), key=lambda one: one[1])
+    return sorted(
+        ((one.code, one.native_name) for one in LANGUAGES.values()), key=lambda one: one[1]
+    )
 
 
 class HistoryForm(forms.Form):
@@ -93,7 +95,8 @@ def history(request: HttpRequest) -> HttpResponse:
     assert isinstance(request.user, User)
     form = HistoryForm(request.GET)
     wanted = form.cleaned_data if form.is_valid() else {}
-    rows = Transcription.objects.select_related("owner").defer("text", "prompt")
+    rows: QuerySet[Transcription] = Transcription.objects.select_related("owner")
+    rows = rows.defer("text", "prompt")
     owner_id = None if request.user.is_staff and wanted.get("everybody") else request.user.pk
     if owner_id is not None:
         rows = rows.filter(owner=owner_id)
@@ -111,7 +114,9 @@ def history(request: HttpRequest) -> HttpResponse:
     if len(found) > PAGE_SIZE:
         query["before"] = f"{shown[-1].created_at.isoformat()}_{shown[-1].pk}"
         older = f"{reverse('history')}?{query.urlencode()}"
-    template = "pages/history_rows.html" if "HX-Request" in request.headers else "pages/history.html"
+    template = (
+        "pages/history_rows.html" if "HX-Request" in request.headers else "pages/history.html"
+    )
     response = render(
         request,
         template,
@@ -155,7 +160,7 @@ def transcription(request: HttpRequest, row_id: uuid.UUID) -> HttpResponse:
             "transcription": row,
             "words": home_words(),
             "downloads": DOWNLOADS,
-            "error": ServiceError.words_of(row.error_code, row.error_message),
+            "error": error_message(row) if row.error_code else "",
             "can_be_read": row.is_final and bool(row.text),
             "can_be_retried": row.status in (Status.FAILED, Status.CANCELLED) and row.audio.name,
         },
@@ -167,7 +172,7 @@ def transcription(request: HttpRequest, row_id: uuid.UUID) -> HttpResponse:
 @require_safe
 def place(request: HttpRequest, row_id: uuid.UUID) -> JsonResponse:
     """How many recordings wait before this one: at most ``MOST_BEFORE``; null: it does not wait."""
-    row = get_object_or_404(own_rows(request.user).only("status", "created_at"), pk=row_id)
+    row = get_object_or_404(own_rows(request.user).defer("text", "prompt"), pk=row_id)
     before = None
     if row.status == Status.QUEUED:
         waiting = Transcription.objects.filter(

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from django.urls import path
 
-from transcription.web import accounts
+from transcription.web import accounts, pages
 from transcription.web.counting import limited_login
 
 urlpatterns = [
+    path("", pages.home, name="home"),
+    path("history/", pages.history, name="history"),
+    path("transcriptions/<uuid:row_id>/", pages.transcription, name="transcription-page"),
+    path("transcriptions/<uuid:row_id>/place/", pages.place, name="transcription-place"),
+    path("transcriptions/<uuid:row_id>/<slug:verb>/", pages.act, name="transcription-act"),
+    path("samples/<str:name>", pages.sample, name="sample"),
     path("accounts/login/", limited_login(accounts.LogIn.as_view()), name="login"),
     path("accounts/logout/", accounts.LogOut.as_view(), name="logout"),
     path(

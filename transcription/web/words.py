@@ -24,7 +24,9 @@ def home_words() -> dict[str, str]:
             "twice."
         ),
         "refused": _("The service refused it: {message}"),
-        "unreadable": _("The service answered in a way that this page does not understand ({status})."),
+        "unreadable": _(
+            "The service answered in a way that this page does not understand ({status})."
+        ),
         "logged_out": _("You are logged out. Log in in another window, then try again."),
         "connection_lost": _("The connection is broken. It goes on by itself."),
         "copied": _("Copied."),
@@ -41,8 +43,9 @@ def home_words() -> dict[str, str]:
         "microphone_failed": _("The recording could not be started: {message}"),
         "recording": _("Recording: {time}"),
         "recorded": _("Recorded: {time}. Listen to it, send it or discard it."),
-        "recording_ended": _("The microphone was taken away. What was recorded until then is here."),
+        "recording_ended": _(
+            "The microphone was taken away. What was recorded until then is here."
+        ),
         "recording_name": _("Recording"),
-        "leave": _("Something is not sent yet."),
         "empty_drop": _("That was no file."),
     }
