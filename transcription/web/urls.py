@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from django.templatetags.static import static
 from django.urls import path
+from django.views.generic import RedirectView
 
 from transcription.web import accounts, pages
 from transcription.web.counting import limited_login
@@ -14,6 +16,8 @@ urlpatterns = [
     path("transcriptions/<uuid:row_id>/place/", pages.place, name="transcription-place"),
     path("transcriptions/<uuid:row_id>/<slug:verb>/", pages.act, name="transcription-act"),
     path("samples/<str:name>", pages.sample, name="sample"),
+    # Browsers ask for it beside every page that names none.
+    path("favicon.ico", RedirectView.as_view(url=static("transcription/icon.svg"))),
     path("accounts/login/", limited_login(accounts.LogIn.as_view()), name="login"),
     path("accounts/logout/", accounts.LogOut.as_view(), name="logout"),
     path(
