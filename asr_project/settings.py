@@ -150,6 +150,7 @@ MIDDLEWARE = [
     "transcription.web.request_log.RequestLogMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "transcription.web.static.StaticFilesMiddleware",
+    "transcription.web.page_policy.PagePolicyMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -223,7 +224,8 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 LOGIN_URL = "login"
-LOGIN_REDIRECT_URL = "account-tokens"
+LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "login"
 LOGOUT_REDIRECT_URL = "login"
 PASSWORD_RESET_TIMEOUT = 3600  # seconds that the link in the message holds
 

@@ -9,6 +9,7 @@ from transcription.web.counting import limited_login
 urlpatterns = [
     path("", include("transcription.api.urls")),
     path("", include("transcription.web.urls")),
+    path("i18n/", include("django.conf.urls.i18n")),
     # The admin's own page, as often as the other ways in.
     path("admin/login/", limited_login(admin.site.login)),
     # Before the admin's own, since it is no model's page.

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from django.templatetags.static import static
 from django.urls import path
+from django.views.generic import RedirectView
 
-from transcription.web import accounts
+from transcription.web import accounts, pages
 from transcription.web.counting import limited_login
 
 urlpatterns = [
+    path("", pages.home, name="home"),
+    path("history/", pages.history, name="history"),
+    path("transcriptions/<uuid:row_id>/", pages.transcription, name="transcription-page"),
+    path("transcriptions/<uuid:row_id>/place/", pages.place, name="transcription-place"),
+    path("transcriptions/<uuid:row_id>/<slug:verb>/", pages.act, name="transcription-act"),
+    path("samples/<str:name>", pages.sample, name="sample"),
+    # Browsers ask for it beside every page that names none.
+    path("favicon.ico", RedirectView.as_view(url=static("transcription/icon.svg"))),
     path("accounts/login/", limited_login(accounts.LogIn.as_view()), name="login"),
     path("accounts/logout/", accounts.LogOut.as_view(), name="logout"),
     path(

@@ -8,7 +8,7 @@ from typing import Any
 from django.utils import translation
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiJsonRenderer2
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.permissions import AllowAny
 
 from transcription.api.schema import callers, glossary, openai_routes, review, routes
@@ -40,7 +40,7 @@ class SchemaView(SpectacularAPIView):
     generator_class = KeptGenerator
 
 
-class DocsView(SpectacularSwaggerView):
+class DocsView(SpectacularSwaggerSplitView):
     """A page to read the description on and to try calls; nothing of it comes from elsewhere."""
 
     authentication_classes = []
