@@ -38,6 +38,8 @@ NAMES = {
     *("GPU", "MP", "FLAC", "OGG", "AAC", "AMR", "WebM", "Opus", "Webhook", "OpenAI", "OpenAPI"),
     *("Apprise", "Lark", "Qwen", "Whisper", "transformers", "Django", "Cookie", "Token", "Vue"),
     *("CTranslate", "Control", "Command", "Mac", "LDAP", "wav", "ASCII"),
+    *("txt", "srt", "vtt", "tsv", "json", "docx", "csv", "Word", "JavaScript", "Option"),
+    *("SQLite", "PostgreSQL", "Redis"),
     *("fake", "cpu", "utf", "UTC", "Ctrl", "Shift", "Alt", "Esc", "Enter", "Tab", "Space"),
 }
 #: What Django says of a yes or no beside its icon; it has no other words for it.
