@@ -297,7 +297,8 @@ def test_what_the_admin_says_of_an_action_is_chinese(
     for name in filter(None, offered):
         pks = list(model._default_manager.values_list("pk", flat=True))
         done = browser.post(address, {"action": name, "_selected_action": pks}, follow=True)
-        assert english_in(done.content.decode(), ALLOWED) == [], name
+        if done.headers.get("Content-Type", "").startswith("text/html"):  # else a file to keep
+            assert english_in(done.content.decode(), ALLOWED) == [], name
 
 
 def test_the_message_with_the_link_is_chinese(rows: Rows, browser: Client, settings: Any) -> None:
