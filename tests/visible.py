@@ -17,7 +17,10 @@ VOID = frozenset(
 SPOKEN = ("title", "placeholder", "aria-label", "aria-description", "alt", "label")
 _WORD = re.compile(r"[A-Za-z][A-Za-z'’]{2,}")
 #: Runs of characters that are one name, address or value, and no words.
-_NAMES = re.compile(r"\S*(?:://|[/_@=]|\d[-.:]|[a-z]\.[a-z]|--)\S*|[0-9a-f]{8}-[0-9a-f-]{27}")
+_NAMES = re.compile(
+    r"(?:python )?manage\.py [a-z_]+|[0-9a-f]{8}-[0-9a-f-]{27}|[a-z]+-\d\S*"
+    r"|\S*(?:://|[/_@=]|\d[-.:]|[a-z]\.[a-z]|--)\S*"
+)
 
 
 class _Reader(HTMLParser):
