@@ -28,6 +28,7 @@ from transcription.services.revisions import (
     lines_at,
     lines_of,
     lock,
+    machine_text,
     order_of,
     store,
 )
@@ -148,9 +149,7 @@ def restore(row: Transcription, by: By, number: int, *, revision: int | None = N
         if revision is not None and (others := _changed_by_others(row, by, revision)):
             raise _conflict(row, dict.fromkeys(others, revision), before)
         after = reconciled(before, lines_at(row, number))
-        text = None
-        if number == 0 and (first := row.revisions.order_by("number").first()):
-            text = first.machine_text
+        text = None if number else machine_text(row)
         return store(row, by, Kind.RESTORE, before, after, text=text)
 
 

@@ -142,6 +142,12 @@ def look_back(row: Transcription, number: int) -> Then:
     )
 
 
+def machine_text(row: Transcription) -> str:
+    """Return the text of the whole recording as the machine wrote it."""
+    first = row.revisions.order_by("number").values_list("machine_text", flat=True).first()
+    return row.text if first is None else first
+
+
 def text_of(lines: Sequence[Line]) -> str:
     """Return the text of the whole recording."""
     return join([Piece(text=line.text, language=line.language or None) for line in lines])
@@ -163,7 +169,7 @@ def store(
     one more with each hundred or so that are new.
     """
     made = changes(before, after)
-    if not made:
+    if not made and text in (None, row.text):
         return Changed(revision=row.revision, review_state=row.review_state)
     number = row.revision + 1
     lines = list(after)
