@@ -119,6 +119,19 @@ def test_it_is_a_click_from_the_index_and_the_list_of_apps(staff: Client) -> Non
     assert f'href="{ROOM}"' in staff.get("/admin/transcription/chunk/").content.decode()
 
 
+def test_the_index_is_by_subject_without_the_queues_own_rows(staff: Client) -> None:
+    page = text_of(staff.get("/admin/").content.decode())
+    places = [
+        page.index(words)
+        for words in ("Recordings and texts", "Engines", "Messages to others", "People and access")
+    ]
+    assert places == sorted(places)
+    assert "Django Q" not in page
+    assert "API tokens" in page
+    assert staff.get("/admin/django_q/ormq/").status_code == 404
+    assert staff.get("/admin/transcription/").status_code == 200
+
+
 def test_it_costs_as_few_queries_for_many_as_for_few(
     staff: Client, django_assert_max_num_queries: Any
 ) -> None:
