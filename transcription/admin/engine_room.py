@@ -106,7 +106,8 @@ def state_context(request: HttpRequest, seen: EngineRoom) -> dict[str, Any]:
     """Return what the refreshed piece of the page is made of."""
     return {
         "room": seen,
-        "obstacles": [_obstacle(one) for one in seen.queue.obstacles],
+        # Of a pause the page says more.
+        "obstacles": [_obstacle(one) for one in seen.queue.obstacles if one != "paused"],
         "models": [(one, _standing(one)) for one in seen.models],
         "last_place": len(seen.models),
         "count_limit": engine_room.COUNT_LIMIT,
@@ -118,7 +119,6 @@ def state_context(request: HttpRequest, seen: EngineRoom) -> dict[str, Any]:
 
 def _obstacle(obstacle: str) -> str:
     return {
-        "paused": _("The queue is paused: what has begun is finished, nothing else is begun."),
         "no_chores_worker": _(
             "No worker prepares recordings. Start the service: python manage.py serve."
         ),

@@ -105,7 +105,7 @@ def _ask_reload(request: HttpRequest, model: SpeechModel) -> Question:
 def _reload(request: HttpRequest, model: SpeechModel, given: dict[str, Any]) -> Done:
     generation = models.reload(model, weights=given["weights"].strip())
     return Done(
-        words=_("%(model)s is being loaded anew, as generation %(generation)d.")
+        words=_("Model %(model)s is being loaded anew, as generation %(generation)d.")
         % {"model": model.name, "generation": generation},
         follow={"reloaded": model.name},
     )
@@ -121,7 +121,7 @@ def _ask_enable(request: HttpRequest, model: SpeechModel) -> Question:
 
 def _enable(request: HttpRequest, model: SpeechModel, given: dict[str, Any]) -> Done:
     arrange.enable(model)
-    return Done(words=_("%(model)s is enabled.") % {"model": model.name})
+    return Done(words=_("Model %(model)s is enabled.") % {"model": model.name})
 
 
 def _ask_disable(request: HttpRequest, model: SpeechModel) -> Question:
@@ -140,7 +140,7 @@ def _ask_disable(request: HttpRequest, model: SpeechModel) -> Question:
 
 def _disable(request: HttpRequest, model: SpeechModel, given: dict[str, Any]) -> Done:
     arrange.disable(model)
-    return Done(words=_("%(model)s is disabled.") % {"model": model.name})
+    return Done(words=_("Model %(model)s is disabled.") % {"model": model.name})
 
 
 def _ask_move(request: HttpRequest, model: SpeechModel) -> Question:
@@ -158,12 +158,12 @@ def _mover(*, earlier: bool) -> Callable[[HttpRequest, SpeechModel, dict[str, An
     def move(request: HttpRequest, model: SpeechModel, given: dict[str, Any]) -> Done:
         if not arrange.move(model, earlier=earlier):
             return Done(
-                words=_("%(model)s is at that end already.") % {"model": model.name},
+                words=_("Model %(model)s is at that end already.") % {"model": model.name},
                 level=messages.WARNING,
             )
         first = SpeechModel.objects.filter(enabled=True).first()
         return Done(
-            words=_("%(model)s was moved. The first choice is now %(first)s.")
+            words=_("Model %(model)s was moved. The first choice is now %(first)s.")
             % {"model": model.name, "first": first.name if first else "–"}
         )
 
