@@ -16,7 +16,10 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 SUITES = (
     *("tests/models", "tests/services"),
     *(f"tests/work/test_{name}.py" for name in ("chores", "deliver", "pipeline", "upkeep")),
-    *(f"tests/api/test_{name}.py" for name in ("idempotency", "lists", "review", "search", "transcriptions")),
+    *(
+        f"tests/api/test_{name}.py"
+        for name in ("idempotency", "lists", "review", "search", "transcriptions")
+    ),
 )
 
 

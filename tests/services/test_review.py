@@ -497,6 +497,18 @@ def test_restoring_is_a_revision_of_its_own_and_can_be_taken_back(
         review.restore(row, by(bob), 9)
 
 
+def test_the_machines_text_comes_back_as_it_was_even_where_its_segments_did_already(
+    ann: User,
+) -> None:
+    row = reviewable(ann, with_words=False, text="Joined  by the machine.")
+    review.apply(row, by(ann), [text(row, 0, "x")])
+    review.apply(row, by(ann, OTHER_PAGE), [text(row, 0, "Hello there.")])
+    assert revisions.machine_text(row) == "Joined  by the machine."
+    review.restore(row, by(ann), 0)
+    row.refresh_from_db()
+    assert row.text == "Joined  by the machine."
+
+
 def test_restoring_goes_over_nobodys_changes_where_the_page_says_what_it_saw(
     row: Transcription, ann: User, bob: User
 ) -> None:

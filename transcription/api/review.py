@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from typing import Any, cast
 
 from django.contrib.auth.models import User
-from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404
 from drf_spectacular.utils import extend_schema_field
@@ -226,10 +225,7 @@ class ReviewViewSet(viewsets.GenericViewSet[Transcription]):
         given = _valid(OperationsSerializer, request.data)
         by = _by(request, given)
         operations = [review.Operation(**one) for one in given["operations"]]
-        with transaction.atomic():
-            done = review.apply(row, by, operations)
-            if given.get("after") is not None:
-                done = review.with_all_since(row, given["after"], done)
+        done = review.apply(row, by, operations, since=given.get("after"))
         return Response(_told(done))
 
     @action(detail=True, methods=["post"], url_path="review/replace")

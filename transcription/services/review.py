@@ -26,6 +26,7 @@ from transcription.services.revisions import (
     lines_at,
     lines_of,
     lock,
+    machine_text,
     order_of,
     store,
 )
@@ -73,8 +74,10 @@ class ReviewConflict(ServiceError):
         self.data = {"revision": revision, "conflicts": conflicts}
 
 
-def apply(row: Transcription, by: By, operations: Sequence[Operation]) -> Changed:
-    """Do all of it, or nothing.
+def apply(
+    row: Transcription, by: By, operations: Sequence[Operation], *, since: int | None = None
+) -> Changed:
+    """Do all of it, or nothing; return what changed, with what others changed since ``since``.
 
     Raises ``review_conflict`` where a segment is not the one that the client saw any more, but
     for a text that is there already: that was sent twice. Others: ``not_reviewable``,
@@ -89,11 +92,12 @@ def apply(row: Transcription, by: By, operations: Sequence[Operation]) -> Change
         after = _Text(row, before).done(operations)
         kinds = {KIND_OF[one.op] for one in operations}
         done = store(row, by, kinds.pop() if len(kinds) == 1 else Kind.EDIT, before, after)
-    told = {at for at, _ in done.changed}
-    ids = {one.id for one in operations}
-    # What was there already: the client has to learn its revision.
-    same = [(at, one) for at, one in enumerate(after) if one.id in ids and at not in told]
-    return replace(done, changed=tuple(sorted((*done.changed, *same), key=_by_index)))
+        told = {at for at, _ in done.changed}
+        ids = {one.id for one in operations}
+        # What was there already: the client has to learn its revision.
+        same = [(at, one) for at, one in enumerate(after) if one.id in ids and at not in told]
+        done = replace(done, changed=tuple(sorted((*done.changed, *same), key=_by_index)))
+        return done if since is None else _with_all_since(row, since, done)
 
 
 def replace_all(
@@ -143,9 +147,7 @@ def restore(row: Transcription, by: By, number: int, *, revision: int | None = N
         if revision is not None and (others := _changed_by_others(row, by, revision)):
             raise _conflict(row, dict.fromkeys(others, revision), before)
         after = reconciled(before, lines_at(row, number))
-        text = None
-        if number == 0 and (first := row.revisions.order_by("number").first()):
-            text = first.machine_text
+        text = None if number else machine_text(row)
         return store(row, by, Kind.RESTORE, before, after, text=text)
 
 
@@ -193,11 +195,8 @@ def changes_since(row: Transcription, after: int, *, session: uuid.UUID | None) 
     )
 
 
-def with_all_since(row: Transcription, after: int, done: Changed) -> Changed:
-    """Return what was changed just now, with all that anybody changed since ``after``.
-
-    In the transaction of that change.
-    """
+def _with_all_since(row: Transcription, after: int, done: Changed) -> Changed:
+    """Return what was changed just now, with all that anybody changed since ``after``."""
     since = changes_since(row, after, session=None)
     told = {line.id for _, line in since.changed}
     both = (*since.changed, *(one for one in done.changed if one[1].id not in told))

@@ -14,8 +14,8 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db import transaction
-from django.db.models import Case, F, QuerySet, Value, When
+from django.db import connection, transaction
+from django.db.models import Case, F, QuerySet, When
 from django.utils import timezone
 
 from transcription.models import Revision, Segment, Transcription
@@ -142,6 +142,12 @@ def look_back(row: Transcription, number: int) -> Then:
     )
 
 
+def machine_text(row: Transcription) -> str:
+    """Return the text of the whole recording as the machine wrote it."""
+    first = row.revisions.order_by("number").values_list("machine_text", flat=True).first()
+    return row.text if first is None else first
+
+
 def text_of(lines: Sequence[Line]) -> str:
     """Return the text of the whole recording."""
     return join([Piece(text=line.text, language=line.language or None) for line in lines])
@@ -160,10 +166,10 @@ def store(
 
     ``text``: of the whole recording; None: joined from the segments. Where nothing has changed,
     nothing is written. The number of queries does not depend on the number of segments, but for
-    one more with each hundred or so that are changed.
+    one more with each hundred or so that are new.
     """
     made = changes(before, after)
-    if not made:
+    if not made and text in (None, row.text):
         return Changed(revision=row.revision, review_state=row.review_state)
     number = row.revision + 1
     lines = list(after)
@@ -243,13 +249,7 @@ def _write_segments(
     rows = [_row_of(pk, at, lines[at]) for at in new]
     for at, row in zip(new, Segment.objects.bulk_create(rows, batch_size=500), strict=True):
         lines[at] = replace(lines[at], id=row.pk)
-    kept = [_row_of(pk, at, lines[at]) for at in places if lines[at].id in old_ids]
-    for row in kept:
-        if row.words is None:
-            # Or it would be the null of JSON.
-            row.words = Value(None)
-    if kept:
-        Segment.objects.bulk_update(kept, ["index", *_STORED_FIELDS])
+    _update([_row_of(pk, at, lines[at]) for at in places if lines[at].id in old_ids])
     if is_reordered:
         _move_back(segments, before, made)
 
@@ -257,6 +257,24 @@ def _write_segments(
 def _row_of(pk: uuid.UUID, index: int, line: Line) -> Segment:
     values = {name: getattr(line, name) for name in _STORED_FIELDS}
     return Segment(pk=line.id, transcription_id=pk, index=index, **values)
+
+
+def _update(rows: Sequence[Segment]) -> None:
+    """Write rows that are there; linear in their number, which ``bulk_update`` is not."""
+    fields: list[Any] = [Segment._meta.get_field(name) for name in ("index", *_STORED_FIELDS)]
+    quote = connection.ops.quote_name
+    columns = ", ".join(f"{quote(field.column)} = %s" for field in fields)
+    values = [
+        [
+            *(field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields),
+            row.pk,
+        ]
+        for row in rows
+    ]
+    if values:
+        table = quote(Segment._meta.db_table)
+        with connection.cursor() as cursor:
+            cursor.executemany(f"UPDATE {table} SET {columns} WHERE id = %s", values)
 
 
 def _move_back(segments: QuerySet[Segment], before: Sequence[Line], made: Sequence[Change]) -> None:

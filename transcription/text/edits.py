@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from difflib import SequenceMatcher
 from typing import Any
 
@@ -49,6 +49,10 @@ class Line:
     #: Number of the revision that changed it last; 0: as the machine wrote it.
     revision: int
 
+    def as_json(self) -> dict[str, Any]:
+        """Return its fields; not a copy of the words."""
+        return {one.name: getattr(self, one.name) for one in fields(self)}
+
     def content(self) -> tuple[Any, ...]:
         """Return all of it but the revision: what restoring has to bring back."""
         return tuple(getattr(self, one.name) for one in fields(self) if one.name != "revision")
@@ -72,8 +76,8 @@ class Change:
         """Return it in the form that is stored."""
         return {
             "at": self.at,
-            "removed": [asdict(line) for line in self.removed],
-            "inserted": [asdict(line) for line in self.inserted],
+            "removed": [line.as_json() for line in self.removed],
+            "inserted": [line.as_json() for line in self.inserted],
         }
 
     @classmethod

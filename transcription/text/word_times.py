@@ -65,7 +65,7 @@ def tokens(text: str) -> list[Token]:
         if is_said(character):
             was_unspaced = is_unspaced
             # Some characters are two of them when they are compared ("ß" is "ss").
-            count += len(said(character))
+            count += 1 if character.isascii() else len(said(character))
     if count > first:
         found.append(Token(start=start, stop=stop, first=first, end=count))
     elif found:
