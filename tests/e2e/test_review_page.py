@@ -277,6 +277,16 @@ def test_a_text_is_reviewed_with_the_keyboard_alone(
         follow.wait_for(state="hidden")
         keys.press("Alt+k")
         review.until(f"!({playing})")
+        # It goes on a little before the pause.
+        paused = page.evaluate(at)
+        page.evaluate(
+            "document.querySelector('audio').addEventListener('play',"
+            "({target}) => { globalThis.resumed = target.currentTime; }, {once: true})"
+        )
+        keys.press("Alt+k")
+        review.until("globalThis.resumed")
+        assert page.evaluate("resumed") == pytest.approx(paused - 0.5, abs=0.2)
+        keys.press("Alt+k")
         keys.press("Alt+j")
         review.until(f"{at} < 1")
         keys.press("Alt+.")
@@ -303,6 +313,18 @@ def test_a_text_is_reviewed_with_the_keyboard_alone(
             "{key: 'Enter', code: 'Enter', isComposing: true, bubbles: true, cancelable: true}))"
         )
         assert len(review.rows()) == 4
+        # What it shows on the way to a character is no text yet.
+        input_method = page.context.new_cdp_session(page)
+        composing = {"text": "ni", "selectionStart": 2, "selectionEnd": 2}
+        input_method.send("Input.imeSetComposition", composing)
+        assert review.rows()[2] == "今天ni天气很好。"
+        page.wait_for_timeout(300)
+        assert "天ni" not in page.evaluate("JSON.stringify(localStorage)")
+        input_method.send("Input.insertText", {"text": "你"})
+        review.until_rows(FIRST, "The meeting begins now.", "今天你天气很好。", FOURTH)
+        review.saved()
+        keys.press("Control+z")
+        review.until_rows(FIRST, "The meeting begins now.", THIRD, FOURTH)
         keys.press("Control+h")
         keys.type("天")
         keys.press("Tab")
