@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from drf_spectacular.generators import SchemaGenerator
 
 from tests.served import ROOT, Served
 from transcription.models import ApiToken, Delivery, Segment, SpeechModel, Transcription
-from transcription.services import browser_tokens, tokens, webhooks
+from transcription.services import browser_tokens, glossary, tokens, webhooks
 
 CHECKS = (
     "not_a_server_error,status_code_conformance,content_type_conformance,"
@@ -113,12 +114,16 @@ def rows(owner: User, count: int) -> dict[str, list[str]]:
     deliveries = [webhooks.send_test(one) for one in ends]
     for state, half in (("done", deliveries[:2]), ("failed", deliveries[2:4])):
         Delivery.objects.filter(pk__in=[one.pk for one in half]).update(state=state)
+    few = min(count, 100)
+    entered = [glossary.create(owner, term=f"Term {uuid.uuid4()}") for _ in range(2 * few)]
     return {
         "transcriptions": [str(row.pk) for row in [*made, *over]],
         "over": [str(row.pk) for row in over],
         "webhook-endpoints": [str(row.pk) for row in ends],
         "webhook-deliveries": [str(row.pk) for row in deliveries],
         "tokens": [str(tokens.create(owner, name="other")[0].pk) for _ in range(count)],
+        "glossary": [str(term.pk) for term in entered[:few]],
+        "DELETE glossary": [str(term.pk) for term in entered[few:]],
         "DELETE transcriptions": [str(row.pk) for row in unwanted],
         "DELETE webhook-endpoints": [str(row.pk) for row in ends[4:]],
         "models": ["fake", "whisper-1", "auto"],
