@@ -213,6 +213,24 @@ PAGES: dict[str, tuple[bool, Callable[[Rows], str]]] = {
             "?status__exact=failed&created_from=2020-01-01&language=en"
         ),
     ),
+    "admin, engine room": (True, lambda rows: reverse("admin:engine_room")),
+    "admin, engine room, pause": (
+        True,
+        lambda rows: reverse("admin:engine_room_queue", args=["pause"]),
+    ),
+    "admin, engine room, reload": (
+        True,
+        lambda rows: reverse("admin:engine_room_model", args=[rows[ours.SpeechModel].pk, "reload"]),
+    ),
+    "admin, review": (
+        True,
+        lambda rows: reverse(
+            "admin:transcription_transcription_review", args=[rows[ours.Transcription].pk]
+        ),
+    ),
+    "home": (True, lambda rows: "/"),
+    "history": (True, lambda rows: "/history/"),
+    "a transcription": (True, lambda rows: f"/transcriptions/{rows[ours.Transcription].pk}/"),
 }
 
 
