@@ -19,6 +19,8 @@ _WORD = re.compile(r"[A-Za-z][A-Za-z'’]{2,}")
 #: Runs of characters that are one name, address or value, and no words.
 _NAMES = re.compile(
     r"(?:python )?manage\.py [a-z_]+|[0-9a-f]{8}-[0-9a-f-]{27}|[a-z]+-\d\S*"
+    # What a script fills in, as {count}.
+    r"|\{[a-z_]+\}"
     r"|\S*(?:://|[/_@=]|\d[-.:]|[a-z]\.[a-z]|--)\S*"
 )
 

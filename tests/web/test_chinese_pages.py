@@ -44,8 +44,8 @@ NAMES = {
 }
 #: What Django says of a yes or no beside its icon; it has no other words for it.
 YES_AND_NO = {"True", "False"}
-#: Stands for a name in a command.
-QUOTED = {"NAME"}
+#: Names that a sentence has as an example.
+QUOTED = {"Kubernetes", "NAME"}
 ALLOWED = NAMES | YES_AND_NO | QUOTED
 
 
@@ -146,6 +146,17 @@ def rows(db: None) -> Rows:
             text="大家好。",
         ),
         ours.ApiToken: token,
+        ours.GlossaryTerm: ours.GlossaryTerm.objects.create(owner=user, term="会议", language="zh"),
+        ours.ReviewScore: ours.ReviewScore.objects.create(
+            transcription=row,
+            model_name=model.name,
+            language="zh",
+            unit="character",
+            errors=1,
+            reference_length=20,
+            duration_seconds=61.0,
+            scored_at=timezone.now(),
+        ),
         ours.UserLimits: ours.UserLimits.objects.create(user=user, stored_mb=10),
         ours.Bot: bot,
         ours.WebhookEndpoint: endpoint,
@@ -228,6 +239,7 @@ PAGES: dict[str, tuple[bool, Callable[[Rows], str]]] = {
             "admin:transcription_transcription_review", args=[rows[ours.Transcription].pk]
         ),
     ),
+    "admin, quality": (True, lambda rows: reverse("quality")),
     "home": (True, lambda rows: "/"),
     "history": (True, lambda rows: "/history/"),
     "a transcription": (True, lambda rows: f"/transcriptions/{rows[ours.Transcription].pk}/"),

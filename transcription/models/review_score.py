@@ -18,20 +18,23 @@ class ReviewScore(models.Model):
     """
 
     transcription = models.OneToOneField(
-        Transcription, on_delete=models.CASCADE, related_name="review_score"
+        Transcription,
+        on_delete=models.CASCADE,
+        related_name="review_score",
+        verbose_name=_("transcription"),
     )
-    model_name = models.CharField(max_length=100)
-    language = models.CharField(max_length=10, blank=True)
+    model_name = models.CharField(_("model"), max_length=100)
+    language = models.CharField(_("language"), max_length=10, blank=True)
     """Of most of the recording; empty: no speech."""
-    unit = models.CharField(max_length=10, blank=True, default="")
+    unit = models.CharField(_("unit"), max_length=10, blank=True, default="")
     """What is counted: word or character; empty: not scored, or it could not be."""
-    errors = models.PositiveIntegerField(default=0)
-    reference_length = models.PositiveIntegerField(default=0)
+    errors = models.PositiveIntegerField(_("errors"), default=0)
+    reference_length = models.PositiveIntegerField(_("length of the approved text"), default=0)
     """Words or characters of the approved text."""
-    duration_seconds = models.FloatField(default=0.0)
-    is_unchanged = models.BooleanField(default=False)
+    duration_seconds = models.FloatField(_("duration in seconds"), default=0.0)
+    is_unchanged = models.BooleanField(_("unchanged"), default=False)
     """Whether people approved the machine's text as it was."""
-    scored_at = models.DateTimeField(null=True, default=None)
+    scored_at = models.DateTimeField(_("scored at"), null=True, default=None)
     """Null: it waits for the chores."""
 
     class Meta:

@@ -25,6 +25,7 @@ from django.views.decorators.http import require_POST, require_safe
 from transcription.models import SpeechModel, Transcription
 from transcription.services import change, search
 from transcription.services.errors import ServiceError, error_message
+from transcription.services.language_names import language_name
 from transcription.services.remove import remove
 from transcription.text.languages import LANGUAGES
 from transcription.web.ranges import send_file
@@ -33,7 +34,7 @@ from transcription.web.words import home_words
 PAGE_SIZE = 20
 #: Recordings before one's own are counted up to here; more is a long time either way.
 MOST_BEFORE = 100
-SAMPLES = ("english.wav", "chinese.wav")
+SAMPLES = {"english.wav": gettext_lazy("English"), "chinese.wav": gettext_lazy("Chinese")}
 DOWNLOADS = ("txt", "srt", "vtt", "tsv", "json", "docx")
 Status = Transcription.Status
 
@@ -57,16 +58,14 @@ def home(request: HttpRequest) -> HttpResponse:
             "languages": language_choices(),
             "models": SpeechModel.objects.filter(enabled=True).values_list("name", "title"),
             "downloads": DOWNLOADS,
-            "samples": SAMPLES,
+            "samples": SAMPLES.items(),
         },
     )
 
 
 def language_choices() -> list[tuple[str, str]]:
-    """Return (code, name in the language itself) for the drop-down, by name."""
-    return sorted(
-        ((one.code, one.native_name) for one in LANGUAGES.values()), key=lambda one: one[1]
-    )
+    """Return (code, name in the reader's language) for the drop-down, by name."""
+    return sorted(((code, language_name(code)) for code in LANGUAGES), key=lambda one: one[1])
 
 
 class HistoryForm(forms.Form):

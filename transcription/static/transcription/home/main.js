@@ -43,7 +43,7 @@ for (const button of document.querySelectorAll("[data-sample]")) {
     try {
       const answer = await fetch(button.dataset.sample);
       if (!answer.ok) throw new Error(String(answer.status));
-      addCard(await answer.blob(), button.textContent, options());
+      addCard(await answer.blob(), button.dataset.name, options());
     } catch {
       show(pageError, say("network"));
     }
