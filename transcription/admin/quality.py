@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from transcription.admin.common import ReadOnlyAdmin
 from transcription.models import ReviewScore
 from transcription.services import quality
-from transcription.text.languages import english_name, native_name
+from transcription.services.language_names import language_name
 
 
 @admin.register(ReviewScore)
@@ -57,5 +57,4 @@ def quality_page(request: HttpRequest) -> HttpResponse:
 def _language(code: str) -> str:
     if not code:
         return _("no speech")
-    native, english = native_name(code), english_name(code)
-    return native if native == english else f"{native} ({english})"
+    return language_name(code)

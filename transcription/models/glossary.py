@@ -45,7 +45,7 @@ class GlossaryTerm(models.Model):
         _("note"), max_length=200, blank=True, default="", help_text=_("For people only.")
     )
     is_active = models.BooleanField(_("active"), default=True)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 
     class Meta:
         verbose_name = _("glossary term")

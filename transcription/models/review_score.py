@@ -26,7 +26,13 @@ class ReviewScore(models.Model):
     model_name = models.CharField(_("model"), max_length=100)
     language = models.CharField(_("language"), max_length=10, blank=True)
     """Of most of the recording; empty: no speech."""
-    unit = models.CharField(_("unit"), max_length=10, blank=True, default="")
+    unit = models.CharField(
+        _("unit"),
+        max_length=10,
+        choices=[("word", _("word")), ("character", _("character"))],
+        blank=True,
+        default="",
+    )
     """What is counted: word or character; empty: not scored, or it could not be."""
     errors = models.PositiveIntegerField(_("errors"), default=0)
     reference_length = models.PositiveIntegerField(_("length of the approved text"), default=0)

@@ -44,6 +44,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/glossary/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The caller's own terms, to be changed, and those for everybody, which staff change. */
+        get: operations["api_v1_glossary_list"];
+        put?: never;
+        /** @description The caller's own terms, to be changed, and those for everybody, which staff change. */
+        post: operations["api_v1_glossary_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/glossary/{id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The caller's own terms, to be changed, and those for everybody, which staff change. */
+        get: operations["api_v1_glossary_retrieve"];
+        put?: never;
+        post?: never;
+        /** @description The caller's own terms, to be changed, and those for everybody, which staff change. */
+        delete: operations["api_v1_glossary_destroy"];
+        options?: never;
+        head?: never;
+        /** @description The caller's own terms, to be changed, and those for everybody, which staff change. */
+        patch: operations["api_v1_glossary_partial_update"];
+        trace?: never;
+    };
     "/api/v1/tokens/": {
         parameters: {
             query?: never;
@@ -151,7 +188,8 @@ export interface paths {
         get: operations["api_v1_transcriptions_audio_retrieve"];
         put?: never;
         post?: never;
-        delete?: never;
+        /** @description Delete the recording of a transcription that is over, and keep its text. */
+        delete: operations["api_v1_transcriptions_audio_destroy"];
         options?: never;
         head?: never;
         patch?: never;
@@ -208,6 +246,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/transcriptions/{id}/peaks/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Send what the recording's waveform is drawn from. */
+        get: operations["api_v1_transcriptions_peaks_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/transcriptions/{id}/retry/": {
         parameters: {
             query?: never;
@@ -219,6 +274,129 @@ export interface paths {
         put?: never;
         /** @description Start a failed or cancelled transcription again. */
         post: operations["api_v1_transcriptions_retry_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/transcriptions/{id}/review/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The text in segments, and who else has it open. */
+        get: operations["api_v1_transcriptions_review_retrieve"];
+        put?: never;
+        /** @description Change segments: all that is asked for, or nothing. */
+        post: operations["api_v1_transcriptions_review_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/transcriptions/{id}/review/changes/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Return what others changed since a revision; also says that the page is still open. */
+        get: operations["api_v1_transcriptions_review_changes_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/transcriptions/{id}/review/replace/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Replace words in the whole text. */
+        post: operations["api_v1_transcriptions_review_replace_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/transcriptions/{id}/review/state/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Say how far the review is; approved texts are not changed until they are reopened. */
+        post: operations["api_v1_transcriptions_review_state_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/transcriptions/{id}/revisions/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description List the steps of the review, the newest first. */
+        get: operations["api_v1_transcriptions_revisions_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/transcriptions/{id}/revisions/{number}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * @description Return the text as a revision left it, and what differs from the machine's text and
+         *     from the revision before. Revision 0 is the machine's text.
+         */
+        get: operations["api_v1_transcriptions_revisions_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/transcriptions/{id}/revisions/{number}/restore/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Bring the text of a revision back, as a new revision; 0: the machine's text. */
+        post: operations["api_v1_transcriptions_revisions_restore_create"];
         delete?: never;
         options?: never;
         head?: never;
@@ -463,6 +641,33 @@ export interface components {
             /** @description An id of your own for the person at the browser. Tokens for the same subject see the same recordings; without one the token sees what it sent in itself. */
             subject?: string;
         };
+        /** @description What has changed. */
+        Changed: {
+            /** @description 0: the text is the machine's. */
+            revision: number;
+            review_state: components["schemas"]["ReviewStateEnum"];
+            /** @description New or changed. */
+            changed: components["schemas"]["ReviewSegment"][];
+            removed: number[];
+            /** @description The ids of all segments in order, where there are others than before. */
+            order?: number[];
+        };
+        /** @description A segment that others have changed meanwhile. */
+        Conflict: {
+            id: number;
+            /** @description As it is now; null: it is gone. */
+            text: string | null;
+            revision: number;
+            author: string | null;
+            /** Format: date-time */
+            changed_at: string | null;
+        };
+        /** @description What stands in the way of a review_conflict. */
+        Conflicts: {
+            /** @description Of the transcription, now. */
+            revision: number;
+            conflicts: components["schemas"]["Conflict"][];
+        };
         /** @description A message and what came of it. */
         Delivery: {
             /** Format: uuid */
@@ -470,7 +675,10 @@ export interface components {
             readonly message_id: string;
             readonly event: string;
             readonly kind: components["schemas"]["KindEnum"];
-            /** Format: uuid */
+            /**
+             * Webhook endpoint
+             * Format: uuid
+             */
             readonly endpoint: string | null;
             /** Format: uuid */
             readonly transcription: string | null;
@@ -495,6 +703,20 @@ export interface components {
          * @enum {string}
          */
         DeliveryStatusEnum: "cancelled" | "delivered" | "failed" | "sending" | "waiting";
+        /** @description A segment that differs; several where they were split, merged or taken away. */
+        Difference: {
+            before: components["schemas"]["Side"][];
+            after: components["schemas"]["Side"][];
+            /** @description From the one text to the other. */
+            parts: components["schemas"]["Part"][];
+        };
+        /** @description What differs. */
+        Differences: {
+            /** @description From the machine's text. */
+            machine: components["schemas"]["Difference"][];
+            /** @description From the revision before. */
+            before: components["schemas"]["Difference"][];
+        };
         /** @description An endpoint without its secret. */
         Endpoint: {
             /** Format: uuid */
@@ -504,7 +726,10 @@ export interface components {
             description?: string;
             /** @description What it is told of; left out: everything. */
             events?: components["schemas"]["EventsEnum"][];
-            /** @description Whether messages carry the text itself; otherwise only the link to it. */
+            /**
+             * With the text
+             * @description Whether messages carry the text itself; otherwise only the link to it.
+             */
             include_text?: boolean;
             enabled?: boolean;
             readonly off_reason: string | null;
@@ -526,6 +751,8 @@ export interface components {
             message: string;
             request_id: string;
             errors?: components["schemas"]["FieldError"][];
+            /** @description Of review_conflict alone. */
+            data?: components["schemas"]["Conflicts"];
         };
         /**
          * @description * `transcription.completed` - Transcription completed
@@ -561,12 +788,17 @@ export interface components {
             self: string;
             /** Format: uri */
             list: string;
-            /** Format: uri */
-            audio: string;
+            /**
+             * Format: uri
+             * @description Null once the audio is deleted.
+             */
+            audio: string | null;
             /** Format: uri */
             download: string;
             /** Format: uri */
             events: string;
+            /** Format: uri */
+            peaks: string;
             /** Format: uri */
             segments: string;
         };
@@ -577,6 +809,8 @@ export interface components {
             model: string;
             weights: string;
             last_good: unknown;
+            /** @description No new work is begun. */
+            queue_paused: boolean;
             workers: components["schemas"]["Worker"][];
         };
         /** @description A token that a web page may hold. */
@@ -597,7 +831,10 @@ export interface components {
             description?: string;
             /** @description What it is told of; left out: everything. */
             events?: components["schemas"]["EventsEnum"][];
-            /** @description Whether messages carry the text itself; otherwise only the link to it. */
+            /**
+             * With the text
+             * @description Whether messages carry the text itself; otherwise only the link to it.
+             */
             include_text?: boolean;
             enabled?: boolean;
             readonly off_reason: string | null;
@@ -613,7 +850,10 @@ export interface components {
             description?: string;
             /** @description What it is told of; left out: everything. */
             events?: components["schemas"]["EventsEnum"][];
-            /** @description Whether messages carry the text itself; otherwise only the link to it. */
+            /**
+             * With the text
+             * @description Whether messages carry the text itself; otherwise only the link to it.
+             */
             include_text?: boolean;
             enabled?: boolean;
         };
@@ -622,6 +862,7 @@ export interface components {
             readonly id: number;
             /** @description What it is for, for example 'web shop'. */
             name: string;
+            /** Begins with */
             readonly shown: string;
             scope?: components["schemas"]["TokenScopeEnum"];
             /** Format: date-time */
@@ -635,6 +876,16 @@ export interface components {
             /** @description Shown here and never again. */
             readonly token: string;
         };
+        /** @enum {unknown} */
+        NullEnum: null;
+        /**
+         * @description * `text` - text
+         *     * `split` - split
+         *     * `merge` - merge
+         *     * `times` - times
+         * @enum {string}
+         */
+        OpEnum: "text" | "split" | "merge" | "times";
         /** @description An error as OpenAI's API tells it. */
         OpenAIError: {
             error: components["schemas"]["OpenAIErrorFields"];
@@ -707,6 +958,63 @@ export interface components {
             /** Format: double */
             end: number;
         };
+        /** @description One thing that is done to one segment. */
+        OperationRequest: {
+            op: components["schemas"]["OpEnum"];
+            /** Format: int64 */
+            id: number;
+            /** @description Of the segment, as the client saw it. */
+            revision: number;
+            /** @description Of text. 10000 characters at most. */
+            text?: string;
+            /** @description Of split: how many characters of the text stay in front. Counted in code points: in JavaScript [...text.slice(0, position)].length. */
+            at_character?: number;
+            /**
+             * Format: double
+             * @description Of split: when, in seconds of the recording; left out: between the words.
+             */
+            at_seconds?: number | null;
+            /** @description Of merge: the revision of the segment that follows. */
+            next_revision?: number;
+            /**
+             * Format: int64
+             * @description Of merge: which segment the client saw behind it; may be left out.
+             */
+            next_id?: number | null;
+            /**
+             * Format: double
+             * @description Of times.
+             */
+            start_seconds?: number | null;
+            /**
+             * Format: double
+             * @description Of times.
+             */
+            end_seconds?: number | null;
+        };
+        /** @description What is done in one go. */
+        OperationsRequest: {
+            /**
+             * Format: uuid
+             * @description Made by the page when it was opened.
+             */
+            session?: string | null;
+            operations: components["schemas"]["OperationRequest"][];
+            /** @description The revision up to which the page has everything: with it the answer has what others changed since, too. */
+            after?: number | null;
+        };
+        /** @description What others changed, and who they are. */
+        OthersChanges: {
+            /** @description 0: the text is the machine's. */
+            revision: number;
+            review_state: components["schemas"]["ReviewStateEnum"];
+            /** @description New or changed. */
+            changed: components["schemas"]["ReviewSegment"][];
+            removed: number[];
+            /** @description The ids of all segments in order, where there are others than before. */
+            order?: number[];
+            people: string[];
+        };
         PaginatedDeliveryList: {
             /**
              * Format: uri
@@ -732,6 +1040,19 @@ export interface components {
              */
             previous?: string | null;
             results: components["schemas"]["Endpoint"][];
+        };
+        PaginatedTermList: {
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?cursor=cD00ODY%3D"
+             */
+            next?: string | null;
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?cursor=cj0xJnA9NDg3
+             */
+            previous?: string | null;
+            results: components["schemas"]["Term"][];
         };
         PaginatedTokenList: {
             /**
@@ -759,6 +1080,18 @@ export interface components {
             previous?: string | null;
             results: components["schemas"]["Transcription"][];
         };
+        /** @description A stretch of text. */
+        Part: {
+            kind: components["schemas"]["PartKindEnum"];
+            text: string;
+        };
+        /**
+         * @description * `same` - same
+         *     * `removed` - removed
+         *     * `added` - added
+         * @enum {string}
+         */
+        PartKindEnum: "same" | "removed" | "added";
         /** @description What may be changed of a transcription. */
         PatchedChangeRequest: {
             title?: string;
@@ -772,14 +1105,45 @@ export interface components {
             description?: string;
             /** @description What it is told of; left out: everything. */
             events?: components["schemas"]["EventsEnum"][];
-            /** @description Whether messages carry the text itself; otherwise only the link to it. */
+            /**
+             * With the text
+             * @description Whether messages carry the text itself; otherwise only the link to it.
+             */
             include_text?: boolean;
             enabled?: boolean;
+        };
+        /** @description A term: the caller's own, or one for everybody. */
+        PatchedTermRequest: {
+            /** @description A name or a term as it is to be written: one line, 100 characters. */
+            term?: string;
+            /** @description Not sent with recordings of another language_hint; '': sent with all. */
+            language?: string;
+            /** @description For people only. */
+            note?: string;
+            /** Active */
+            is_active?: boolean;
+            /**
+             * @description For everybody's recordings, which staff may say; fixed once it is entered.
+             * @default false
+             */
+            for_all?: boolean;
         };
         /** @description What can be changed afterwards; whoever holds the token relies on the rest. */
         PatchedTokenNameRequest: {
             /** @description What it is for, for example 'web shop'. */
             name?: string;
+        };
+        /** @description What a waveform is drawn from. */
+        Peaks: {
+            /** Format: double */
+            duration_seconds: number;
+            /**
+             * Format: double
+             * @description 20, or less of a long recording.
+             */
+            peaks_per_second: number;
+            /** @description The loudest of each stretch, of full scale; at most 20,000. */
+            peaks: number[];
         };
         /**
          * @description * `off` - as the engine wrote it
@@ -817,6 +1181,44 @@ export interface components {
          * @enum {string}
          */
         ReloadingStatusEnum: "reloading";
+        /** @description What is replaced by what. */
+        ReplaceRequest: {
+            /**
+             * Format: uuid
+             * @description Made by the page when it was opened.
+             */
+            session?: string | null;
+            find: string;
+            /** @default false */
+            match_case?: boolean;
+            /** @default false */
+            whole_words?: boolean;
+            /** @description Of the transcription, as the client saw it. */
+            revision: number;
+            with: string;
+        };
+        /** @description What has changed, and how often something was replaced. */
+        Replaced: {
+            /** @description 0: the text is the machine's. */
+            revision: number;
+            review_state: components["schemas"]["ReviewStateEnum"];
+            /** @description New or changed. */
+            changed: components["schemas"]["ReviewSegment"][];
+            removed: number[];
+            /** @description The ids of all segments in order, where there are others than before. */
+            order?: number[];
+            replaced: number;
+        };
+        /** @description From where a text is brought back. */
+        RestoreRequest: {
+            /**
+             * Format: uuid
+             * @description Made by the page when it was opened.
+             */
+            session?: string | null;
+            /** @description Of the transcription, as the client saw it: with it nothing is restored over what others changed since. */
+            revision?: number | null;
+        };
         /** @description The text of a recording. */
         Result: {
             text: string;
@@ -829,6 +1231,75 @@ export interface components {
             id: string;
             /** @description Only where there are several. */
             languages?: components["schemas"]["LanguageShare"][];
+        };
+        /** @description A text to review. */
+        Review: {
+            /** @description 0: the text is the machine's. */
+            revision: number;
+            review_state: components["schemas"]["ReviewStateEnum"];
+            segments: components["schemas"]["ReviewSegment"][];
+            /** @description Others who have it open at this moment. */
+            people: string[];
+        };
+        /** @description A segment as it is reviewed. */
+        ReviewSegment: {
+            index: number;
+            /** Format: double */
+            start_seconds: number;
+            /** Format: double */
+            end_seconds: number;
+            text: string;
+            language: string | null;
+            /** @description Null where none were asked for. */
+            words: components["schemas"]["Word"][] | null;
+            id: number;
+            /**
+             * Format: double
+             * @description How sure the engine was; null where it does not say.
+             */
+            avg_logprob: number | null;
+            /** @description The revision that changed it last: to be sent back with each operation on it. */
+            revision: number;
+        };
+        /** @description How the review stands. */
+        ReviewStanding: {
+            /** @description 0: the text is the machine's. */
+            revision: number;
+            review_state: components["schemas"]["ReviewStateEnum"];
+        };
+        /**
+         * @description * `unreviewed` - Unreviewed
+         *     * `in_review` - In review
+         *     * `approved` - Approved
+         * @enum {string}
+         */
+        ReviewStateEnum: "unreviewed" | "in_review" | "approved";
+        /** @description A step of the review. */
+        Revision: {
+            readonly number: number;
+            readonly author: string;
+            /** Format: date-time */
+            readonly created_at: string;
+            readonly kind: components["schemas"]["RevisionKindEnum"];
+            readonly summary: components["schemas"]["Summary"];
+        };
+        /**
+         * @description * `edit` - Edit
+         *     * `split` - Split
+         *     * `merge` - Merge
+         *     * `times` - Times
+         *     * `replace` - Replace
+         *     * `restore` - Restore
+         * @enum {string}
+         */
+        RevisionKindEnum: "edit" | "split" | "merge" | "times" | "replace" | "restore";
+        /** @description Some of the steps. */
+        RevisionPage: {
+            /** Format: uri */
+            next: string | null;
+            /** Format: uri */
+            previous: string | null;
+            results: components["schemas"]["Revision"][];
         };
         /** @description A new secret. */
         Secret: {
@@ -855,6 +1326,15 @@ export interface components {
             previous: string | null;
             results: components["schemas"]["Segment"][];
         };
+        /** @description A segment on one side of a difference. */
+        Side: {
+            id: number;
+            /** Format: double */
+            start_seconds: number;
+            /** Format: double */
+            end_seconds: number;
+            text: string;
+        };
         /** @description How far a recording is that is still being recognised. */
         Standing: {
             /** Format: uuid */
@@ -864,6 +1344,12 @@ export interface components {
             progress: number;
             /** @description Where to ask again. */
             url: string;
+            /** @description An operator has paused the queue. */
+            queue_paused: boolean;
+        };
+        /** @description How far the review is. */
+        StateRequest: {
+            review_state: components["schemas"]["ReviewStateEnum"];
         };
         /** @description The envelope of a recording that is still being recognised. */
         StillProcessing: {
@@ -894,16 +1380,68 @@ export interface components {
             /** @description Address that is told when this transcription has ended; see docs/webhooks.md. */
             callback_url?: string;
         };
+        /** @description What a revision comes to. */
+        Summary: {
+            /** @description How many segments. */
+            changed: number;
+        };
         /**
          * @description * `transcribe` - transcribe
          * @enum {string}
          */
         TaskEnum: "transcribe";
+        /** @description A term: the caller's own, or one for everybody. */
+        Term: {
+            readonly id: number;
+            /** @description A name or a term as it is to be written: one line, 100 characters. */
+            term: string;
+            /** @description Not sent with recordings of another language_hint; '': sent with all. */
+            language?: string;
+            /** @description For people only. */
+            note?: string;
+            /** Active */
+            is_active?: boolean;
+            /**
+             * @description For everybody's recordings, which staff may say; fixed once it is entered.
+             * @default false
+             */
+            for_all?: boolean;
+            /** Format: date-time */
+            readonly created_at: string;
+        };
+        /** @description A term: the caller's own, or one for everybody. */
+        TermRequest: {
+            /** @description A name or a term as it is to be written: one line, 100 characters. */
+            term: string;
+            /** @description Not sent with recordings of another language_hint; '': sent with all. */
+            language?: string;
+            /** @description For people only. */
+            note?: string;
+            /** Active */
+            is_active?: boolean;
+            /**
+             * @description For everybody's recordings, which staff may say; fixed once it is entered.
+             * @default false
+             */
+            for_all?: boolean;
+        };
+        /** @description A text as a revision left it; of revision 0, which nobody wrote, who and when are null. */
+        Then: {
+            number: number;
+            author: string | null;
+            /** Format: date-time */
+            created_at: string | null;
+            kind: (components["schemas"]["RevisionKindEnum"] | components["schemas"]["NullEnum"]) | null;
+            summary: components["schemas"]["Summary"] | null;
+            segments: components["schemas"]["ReviewSegment"][];
+            diff: components["schemas"]["Differences"];
+        };
         /** @description A token as its owner sees it: what it is for and how it stands, never itself. */
         Token: {
             readonly id: number;
             /** @description What it is for, for example 'web shop'. */
             name: string;
+            /** Begins with */
             readonly shown: string;
             scope?: components["schemas"]["TokenScopeEnum"];
             /** Format: date-time */
@@ -920,6 +1458,7 @@ export interface components {
             readonly id: number;
             /** @description What it is for, for example 'web shop'. */
             name: string;
+            /** Begins with */
             readonly shown: string;
             readonly scope: components["schemas"]["TokenScopeEnum"];
             /** Format: date-time */
@@ -965,11 +1504,16 @@ export interface components {
             /** Format: double */
             readonly progress: number;
             readonly language: string | null;
-            /** Format: double */
+            /**
+             * Duration in seconds
+             * Format: double
+             */
             readonly duration_seconds: number | null;
             readonly model: string | null;
             readonly warnings: string[];
             readonly error: components["schemas"]["Problem"] | null;
+            readonly review_state: components["schemas"]["ReviewStateEnum"];
+            readonly revision: number;
             /** Format: date-time */
             readonly created_at: string;
             /** Format: date-time */
@@ -990,11 +1534,16 @@ export interface components {
             /** Format: double */
             readonly progress: number;
             readonly language: string | null;
-            /** Format: double */
+            /**
+             * Duration in seconds
+             * Format: double
+             */
             readonly duration_seconds: number | null;
             readonly model: string | null;
             readonly warnings: string[];
             readonly error: components["schemas"]["Problem"] | null;
+            readonly review_state: components["schemas"]["ReviewStateEnum"];
+            readonly revision: number;
             /** Format: date-time */
             readonly created_at: string;
             /** Format: date-time */
@@ -1003,15 +1552,22 @@ export interface components {
             readonly completed_at: string | null;
             /** @description Why this model: one of ``Transcription.RoutingReason``; null until it is chosen. */
             readonly routing_reason: string | null;
+            /** Size in bytes */
             readonly size_bytes: number;
             readonly content_type: string;
             readonly language_hint: string;
             readonly prompt: string;
+            /** Model asked for */
             readonly requested_model: string;
+            /** Written form */
             readonly polish: components["schemas"]["PolishEnum"];
             readonly languages: components["schemas"]["LanguageShare"][];
+            /** Times of words wanted */
             readonly want_words: boolean;
-            /** Format: double */
+            /**
+             * Engine time in seconds
+             * Format: double
+             */
             readonly engine_seconds: number;
             readonly text: string;
             readonly segments: components["schemas"]["Segment"][];
@@ -1451,6 +2007,663 @@ export interface operations {
             };
         };
     };
+    api_v1_glossary_list: {
+        parameters: {
+            query?: {
+                /** @description The pagination cursor value. */
+                cursor?: string;
+                for_all?: boolean | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaginatedTermList"];
+                };
+            };
+            /**
+             * @description `invalid`: A field has a value that is not accepted: {detail}
+             *     `malformed_request`: The request could not be read. Check that the body is complete and well-formed.
+             */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `authentication_required`: No token was sent. Send the header 'Authorization: Token …' with a token of yours.
+             *     `invalid_token`: The token is unknown, revoked or expired. Create a new one and send that.
+             */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `permission_denied`: This token or account may not do that. Use one with the scope that it needs.
+             *     `browser_token_limited`: A browser token sends in recordings and reads their results, and nothing else. Use an API token.
+             */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `not_found`: There is nothing at this address. Check the path and the id. */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `not_acceptable`: The answer cannot be given in the format that the Accept header asks for. Ask for JSON. */
+            406: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. Wait for the seconds in the Retry-After header, then try again. */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal_error`: The service made a mistake. Tell the operator the request id {request_id}. */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `service_unavailable`: The service cannot work at the moment. Wait for the seconds in the Retry-After header, then try again. */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    api_v1_glossary_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TermRequest"];
+                "application/x-www-form-urlencoded": components["schemas"]["TermRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Term"];
+                };
+            };
+            /**
+             * @description `glossary_term_invalid`: A term is one line with letters or digits and no more than {limit} characters.
+             *     `unknown_language`: The language '{value}' is not known. Send a code such as 'zh' or 'en', or leave it out.
+             *     `malformed_request`: The request could not be read. Check that the body is complete and well-formed.
+             *     `invalid`: A field has a value that is not accepted: {detail}
+             */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `authentication_required`: No token was sent. Send the header 'Authorization: Token …' with a token of yours.
+             *     `invalid_token`: The token is unknown, revoked or expired. Create a new one and send that.
+             */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `glossary_not_yours`: This term is for everybody. Staff with the permission may change it; enter a term of your own instead.
+             *     `permission_denied`: This token or account may not do that. Use one with the scope that it needs.
+             *     `browser_token_limited`: A browser token sends in recordings and reads their results, and nothing else. Use an API token.
+             *     `csrf_failed`: The session cookie came without its CSRF token. Send the header X-CSRFToken, or use an API token instead of the session.
+             */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `not_acceptable`: The answer cannot be given in the format that the Accept header asks for. Ask for JSON. */
+            406: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `glossary_term_there`: The term '{value}' is in this glossary already. Change that one instead.
+             *     `glossary_full`: There are {limit} terms in this glossary, which is the most. Delete those that nobody says any more.
+             */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `no_upload_here`: This address takes no file: a request to it may be no larger than {limit}. Check the path. */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unsupported_media_type`: The body has a content type that this address does not read. Send the file as multipart/form-data in the field 'file'. */
+            415: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. Wait for the seconds in the Retry-After header, then try again. */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal_error`: The service made a mistake. Tell the operator the request id {request_id}. */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `service_unavailable`: The service cannot work at the moment. Wait for the seconds in the Retry-After header, then try again. */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    api_v1_glossary_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A unique integer value identifying this glossary term. */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Term"];
+                };
+            };
+            /** @description `malformed_request`: The request could not be read. Check that the body is complete and well-formed. */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `authentication_required`: No token was sent. Send the header 'Authorization: Token …' with a token of yours.
+             *     `invalid_token`: The token is unknown, revoked or expired. Create a new one and send that.
+             */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `permission_denied`: This token or account may not do that. Use one with the scope that it needs.
+             *     `browser_token_limited`: A browser token sends in recordings and reads their results, and nothing else. Use an API token.
+             */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `not_found`: There is nothing at this address. Check the path and the id. */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `not_acceptable`: The answer cannot be given in the format that the Accept header asks for. Ask for JSON. */
+            406: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. Wait for the seconds in the Retry-After header, then try again. */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal_error`: The service made a mistake. Tell the operator the request id {request_id}. */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `service_unavailable`: The service cannot work at the moment. Wait for the seconds in the Retry-After header, then try again. */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    api_v1_glossary_destroy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A unique integer value identifying this glossary term. */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /**
+             * @description `malformed_request`: The request could not be read. Check that the body is complete and well-formed.
+             *     `invalid`: A field has a value that is not accepted: {detail}
+             */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `authentication_required`: No token was sent. Send the header 'Authorization: Token …' with a token of yours.
+             *     `invalid_token`: The token is unknown, revoked or expired. Create a new one and send that.
+             */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `glossary_not_yours`: This term is for everybody. Staff with the permission may change it; enter a term of your own instead.
+             *     `permission_denied`: This token or account may not do that. Use one with the scope that it needs.
+             *     `browser_token_limited`: A browser token sends in recordings and reads their results, and nothing else. Use an API token.
+             *     `csrf_failed`: The session cookie came without its CSRF token. Send the header X-CSRFToken, or use an API token instead of the session.
+             */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `not_found`: There is nothing at this address. Check the path and the id. */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `not_acceptable`: The answer cannot be given in the format that the Accept header asks for. Ask for JSON. */
+            406: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `no_upload_here`: This address takes no file: a request to it may be no larger than {limit}. Check the path. */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unsupported_media_type`: The body has a content type that this address does not read. Send the file as multipart/form-data in the field 'file'. */
+            415: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. Wait for the seconds in the Retry-After header, then try again. */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal_error`: The service made a mistake. Tell the operator the request id {request_id}. */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `service_unavailable`: The service cannot work at the moment. Wait for the seconds in the Retry-After header, then try again. */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    api_v1_glossary_partial_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A unique integer value identifying this glossary term. */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PatchedTermRequest"];
+                "application/x-www-form-urlencoded": components["schemas"]["PatchedTermRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Term"];
+                };
+            };
+            /**
+             * @description `glossary_term_invalid`: A term is one line with letters or digits and no more than {limit} characters.
+             *     `unknown_language`: The language '{value}' is not known. Send a code such as 'zh' or 'en', or leave it out.
+             *     `malformed_request`: The request could not be read. Check that the body is complete and well-formed.
+             *     `invalid`: A field has a value that is not accepted: {detail}
+             */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `authentication_required`: No token was sent. Send the header 'Authorization: Token …' with a token of yours.
+             *     `invalid_token`: The token is unknown, revoked or expired. Create a new one and send that.
+             */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `glossary_not_yours`: This term is for everybody. Staff with the permission may change it; enter a term of your own instead.
+             *     `permission_denied`: This token or account may not do that. Use one with the scope that it needs.
+             *     `browser_token_limited`: A browser token sends in recordings and reads their results, and nothing else. Use an API token.
+             *     `csrf_failed`: The session cookie came without its CSRF token. Send the header X-CSRFToken, or use an API token instead of the session.
+             */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `not_found`: There is nothing at this address. Check the path and the id. */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `not_acceptable`: The answer cannot be given in the format that the Accept header asks for. Ask for JSON. */
+            406: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `glossary_term_there`: The term '{value}' is in this glossary already. Change that one instead. */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `no_upload_here`: This address takes no file: a request to it may be no larger than {limit}. Check the path. */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unsupported_media_type`: The body has a content type that this address does not read. Send the file as multipart/form-data in the field 'file'. */
+            415: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. Wait for the seconds in the Retry-After header, then try again. */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal_error`: The service made a mistake. Tell the operator the request id {request_id}. */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `service_unavailable`: The service cannot work at the moment. Wait for the seconds in the Retry-After header, then try again. */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     api_v1_tokens_list: {
         parameters: {
             query?: {
@@ -1694,7 +2907,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description A unique integer value identifying this api token. */
+                /** @description A unique integer value identifying this API token. */
                 id: number;
             };
             cookie?: never;
@@ -1805,7 +3018,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description A unique integer value identifying this api token. */
+                /** @description A unique integer value identifying this API token. */
                 id: number;
             };
             cookie?: never;
@@ -1939,7 +3152,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description A unique integer value identifying this api token. */
+                /** @description A unique integer value identifying this API token. */
                 id: number;
             };
             cookie?: never;
@@ -2313,6 +3526,12 @@ export interface operations {
                 owner?: string;
                 /** @description Number of results to return per page. */
                 page_size?: number;
+                /**
+                 * @description * `unreviewed` - Unreviewed
+                 *     * `in_review` - In review
+                 *     * `approved` - Approved
+                 */
+                review_state?: "unreviewed" | "in_review" | "approved";
                 search?: string;
                 status?: ("queued" | "processing" | "completed" | "failed" | "cancelled")[];
             };
@@ -3218,6 +4437,140 @@ export interface operations {
             };
         };
     };
+    api_v1_transcriptions_audio_destroy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A UUID string identifying this transcription. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The text alone is kept. */
+            204: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /**
+             * @description `malformed_request`: The request could not be read. Check that the body is complete and well-formed.
+             *     `invalid`: A field has a value that is not accepted: {detail}
+             */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `authentication_required`: No token was sent. Send the header 'Authorization: Token …' with a token of yours.
+             *     `invalid_token`: The token is unknown, revoked or expired. Create a new one and send that.
+             */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `csrf_failed`: The session cookie came without its CSRF token. Send the header X-CSRFToken, or use an API token instead of the session.
+             *     `permission_denied`: This token or account may not do that. Use one with the scope that it needs.
+             *     `browser_token_limited`: A browser token sends in recordings and reads their results, and nothing else. Use an API token.
+             */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `not_found`: There is nothing at this address. Check the path and the id. */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `wrong_status`: That is not possible while the transcription is {status}. */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `no_upload_here`: This address takes no file: a request to it may be no larger than {limit}. Check the path. */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unsupported_media_type`: The body has a content type that this address does not read. Send the file as multipart/form-data in the field 'file'. */
+            415: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. Wait for the seconds in the Retry-After header, then try again. */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal_error`: The service made a mistake. Tell the operator the request id {request_id}. */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `service_unavailable`: The service cannot work at the moment. Wait for the seconds in the Retry-After header, then try again. */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     api_v1_transcriptions_cancel_create: {
         parameters: {
             query?: never;
@@ -3574,6 +4927,120 @@ export interface operations {
             };
         };
     };
+    api_v1_transcriptions_peaks_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A UUID string identifying this transcription. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Peaks"];
+                };
+            };
+            /** @description `malformed_request`: The request could not be read. Check that the body is complete and well-formed. */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `authentication_required`: No token was sent. Send the header 'Authorization: Token …' with a token of yours.
+             *     `invalid_token`: The token is unknown, revoked or expired. Create a new one and send that.
+             */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `permission_denied`: This token or account may not do that. Use one with the scope that it needs.
+             *     `browser_token_limited`: A browser token sends in recordings and reads their results, and nothing else. Use an API token.
+             */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `peaks_missing`: There is no waveform of this recording: it is still being decoded, or was recognised before waveforms were kept. It plays without one.
+             *     `not_found`: There is nothing at this address. Check the path and the id.
+             */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `not_acceptable`: The answer cannot be given in the format that the Accept header asks for. Ask for JSON. */
+            406: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. Wait for the seconds in the Retry-After header, then try again. */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal_error`: The service made a mistake. Tell the operator the request id {request_id}. */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `service_unavailable`: The service cannot work at the moment. Wait for the seconds in the Retry-After header, then try again. */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     api_v1_transcriptions_retry_create: {
         parameters: {
             query?: never;
@@ -3683,6 +5150,1117 @@ export interface operations {
              * @description `recording_missing`: The stored recording is no longer there. Send the file again.
              *     `internal_error`: The service made a mistake. Tell the operator the request id {request_id}.
              */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `service_unavailable`: The service cannot work at the moment. Wait for the seconds in the Retry-After header, then try again. */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    api_v1_transcriptions_review_retrieve: {
+        parameters: {
+            query?: {
+                /** @description Made by the page when it was opened. */
+                session?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description A UUID string identifying this transcription. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Review"];
+                };
+            };
+            /**
+             * @description `invalid`: A field has a value that is not accepted: {detail}
+             *     `malformed_request`: The request could not be read. Check that the body is complete and well-formed.
+             */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `authentication_required`: No token was sent. Send the header 'Authorization: Token …' with a token of yours.
+             *     `invalid_token`: The token is unknown, revoked or expired. Create a new one and send that.
+             */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `permission_denied`: This token or account may not do that. Use one with the scope that it needs.
+             *     `browser_token_limited`: A browser token sends in recordings and reads their results, and nothing else. Use an API token.
+             */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `not_found`: There is nothing at this address. Check the path and the id. */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `not_acceptable`: The answer cannot be given in the format that the Accept header asks for. Ask for JSON. */
+            406: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `not_reviewable`: There is no finished text to review: the transcription is {status}. Wait until it is completed. */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. Wait for the seconds in the Retry-After header, then try again. */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal_error`: The service made a mistake. Tell the operator the request id {request_id}. */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `service_unavailable`: The service cannot work at the moment. Wait for the seconds in the Retry-After header, then try again. */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    api_v1_transcriptions_review_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A UUID string identifying this transcription. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OperationsRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Changed"];
+                };
+            };
+            /**
+             * @description `too_many_operations`: {count} operations are too many for one request. Send no more than {limit} at a time.
+             *     `segment_text_too_long`: A segment may have no more than {limit} characters. Split it first.
+             *     `split_outside_text`: The text can be split between its first and its last character only. Put the cursor inside the text.
+             *     `nothing_to_merge`: The last segment has none behind it to merge with. Choose the one before it.
+             *     `times_not_possible`: A segment must begin before it ends, and lie between its neighbours: from {earliest} to {latest} seconds.
+             *     `malformed_request`: The request could not be read. Check that the body is complete and well-formed.
+             *     `invalid`: A field has a value that is not accepted: {detail}
+             */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `authentication_required`: No token was sent. Send the header 'Authorization: Token …' with a token of yours.
+             *     `invalid_token`: The token is unknown, revoked or expired. Create a new one and send that.
+             */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `permission_denied`: This token or account may not do that. Use one with the scope that it needs.
+             *     `browser_token_limited`: A browser token sends in recordings and reads their results, and nothing else. Use an API token.
+             *     `csrf_failed`: The session cookie came without its CSRF token. Send the header X-CSRFToken, or use an API token instead of the session.
+             */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `segment_unknown`: The transcription has no segment {id}. Load the review again.
+             *     `not_found`: There is nothing at this address. Check the path and the id.
+             */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `not_acceptable`: The answer cannot be given in the format that the Accept header asks for. Ask for JSON. */
+            406: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `not_reviewable`: There is no finished text to review: the transcription is {status}. Wait until it is completed.
+             *     `review_approved`: This text is approved and cannot be changed. Reopen it first: set it to 'in_review'.
+             *     `review_conflict`: Somebody has changed this passage meanwhile, so nothing was saved. Look at the text as it is now, then make your change again.
+             */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `no_upload_here`: This address takes no file: a request to it may be no larger than {limit}. Check the path. */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unsupported_media_type`: The body has a content type that this address does not read. Send the file as multipart/form-data in the field 'file'. */
+            415: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. Wait for the seconds in the Retry-After header, then try again. */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal_error`: The service made a mistake. Tell the operator the request id {request_id}. */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `service_unavailable`: The service cannot work at the moment. Wait for the seconds in the Retry-After header, then try again. */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    api_v1_transcriptions_review_changes_retrieve: {
+        parameters: {
+            query: {
+                after: number;
+                /** @description Made by the page when it was opened. */
+                session?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description A UUID string identifying this transcription. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OthersChanges"];
+                };
+            };
+            /**
+             * @description `invalid`: A field has a value that is not accepted: {detail}
+             *     `malformed_request`: The request could not be read. Check that the body is complete and well-formed.
+             */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `authentication_required`: No token was sent. Send the header 'Authorization: Token …' with a token of yours.
+             *     `invalid_token`: The token is unknown, revoked or expired. Create a new one and send that.
+             */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `permission_denied`: This token or account may not do that. Use one with the scope that it needs.
+             *     `browser_token_limited`: A browser token sends in recordings and reads their results, and nothing else. Use an API token.
+             */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `not_found`: There is nothing at this address. Check the path and the id. */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `not_acceptable`: The answer cannot be given in the format that the Accept header asks for. Ask for JSON. */
+            406: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `not_reviewable`: There is no finished text to review: the transcription is {status}. Wait until it is completed. */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. Wait for the seconds in the Retry-After header, then try again. */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal_error`: The service made a mistake. Tell the operator the request id {request_id}. */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `service_unavailable`: The service cannot work at the moment. Wait for the seconds in the Retry-After header, then try again. */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    api_v1_transcriptions_review_replace_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A UUID string identifying this transcription. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReplaceRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Replaced"];
+                };
+            };
+            /**
+             * @description `segment_text_too_long`: A segment may have no more than {limit} characters. Split it first.
+             *     `malformed_request`: The request could not be read. Check that the body is complete and well-formed.
+             *     `invalid`: A field has a value that is not accepted: {detail}
+             */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `authentication_required`: No token was sent. Send the header 'Authorization: Token …' with a token of yours.
+             *     `invalid_token`: The token is unknown, revoked or expired. Create a new one and send that.
+             */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `permission_denied`: This token or account may not do that. Use one with the scope that it needs.
+             *     `browser_token_limited`: A browser token sends in recordings and reads their results, and nothing else. Use an API token.
+             *     `csrf_failed`: The session cookie came without its CSRF token. Send the header X-CSRFToken, or use an API token instead of the session.
+             */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `not_found`: There is nothing at this address. Check the path and the id. */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `not_acceptable`: The answer cannot be given in the format that the Accept header asks for. Ask for JSON. */
+            406: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `not_reviewable`: There is no finished text to review: the transcription is {status}. Wait until it is completed.
+             *     `review_approved`: This text is approved and cannot be changed. Reopen it first: set it to 'in_review'.
+             *     `review_conflict`: Somebody has changed this passage meanwhile, so nothing was saved. Look at the text as it is now, then make your change again.
+             */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `no_upload_here`: This address takes no file: a request to it may be no larger than {limit}. Check the path. */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unsupported_media_type`: The body has a content type that this address does not read. Send the file as multipart/form-data in the field 'file'. */
+            415: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. Wait for the seconds in the Retry-After header, then try again. */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal_error`: The service made a mistake. Tell the operator the request id {request_id}. */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `service_unavailable`: The service cannot work at the moment. Wait for the seconds in the Retry-After header, then try again. */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    api_v1_transcriptions_review_state_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A UUID string identifying this transcription. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StateRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewStanding"];
+                };
+            };
+            /**
+             * @description `malformed_request`: The request could not be read. Check that the body is complete and well-formed.
+             *     `invalid`: A field has a value that is not accepted: {detail}
+             */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `authentication_required`: No token was sent. Send the header 'Authorization: Token …' with a token of yours.
+             *     `invalid_token`: The token is unknown, revoked or expired. Create a new one and send that.
+             */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `permission_denied`: This token or account may not do that. Use one with the scope that it needs.
+             *     `browser_token_limited`: A browser token sends in recordings and reads their results, and nothing else. Use an API token.
+             *     `csrf_failed`: The session cookie came without its CSRF token. Send the header X-CSRFToken, or use an API token instead of the session.
+             */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `not_found`: There is nothing at this address. Check the path and the id. */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `not_acceptable`: The answer cannot be given in the format that the Accept header asks for. Ask for JSON. */
+            406: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `not_reviewable`: There is no finished text to review: the transcription is {status}. Wait until it is completed. */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `no_upload_here`: This address takes no file: a request to it may be no larger than {limit}. Check the path. */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unsupported_media_type`: The body has a content type that this address does not read. Send the file as multipart/form-data in the field 'file'. */
+            415: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. Wait for the seconds in the Retry-After header, then try again. */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal_error`: The service made a mistake. Tell the operator the request id {request_id}. */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `service_unavailable`: The service cannot work at the moment. Wait for the seconds in the Retry-After header, then try again. */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    api_v1_transcriptions_revisions_list: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                page_size?: number;
+            };
+            header?: never;
+            path: {
+                /** @description A UUID string identifying this transcription. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RevisionPage"];
+                };
+            };
+            /** @description `malformed_request`: The request could not be read. Check that the body is complete and well-formed. */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `authentication_required`: No token was sent. Send the header 'Authorization: Token …' with a token of yours.
+             *     `invalid_token`: The token is unknown, revoked or expired. Create a new one and send that.
+             */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `permission_denied`: This token or account may not do that. Use one with the scope that it needs.
+             *     `browser_token_limited`: A browser token sends in recordings and reads their results, and nothing else. Use an API token.
+             */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `not_found`: There is nothing at this address. Check the path and the id. */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `not_acceptable`: The answer cannot be given in the format that the Accept header asks for. Ask for JSON. */
+            406: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. Wait for the seconds in the Retry-After header, then try again. */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal_error`: The service made a mistake. Tell the operator the request id {request_id}. */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `service_unavailable`: The service cannot work at the moment. Wait for the seconds in the Retry-After header, then try again. */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    api_v1_transcriptions_revisions_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A UUID string identifying this transcription. */
+                id: string;
+                /** @description Of the revision; 0: the machine's text. */
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Then"];
+                };
+            };
+            /** @description `malformed_request`: The request could not be read. Check that the body is complete and well-formed. */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `authentication_required`: No token was sent. Send the header 'Authorization: Token …' with a token of yours.
+             *     `invalid_token`: The token is unknown, revoked or expired. Create a new one and send that.
+             */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `permission_denied`: This token or account may not do that. Use one with the scope that it needs.
+             *     `browser_token_limited`: A browser token sends in recordings and reads their results, and nothing else. Use an API token.
+             */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `not_found`: There is nothing at this address. Check the path and the id. */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `not_acceptable`: The answer cannot be given in the format that the Accept header asks for. Ask for JSON. */
+            406: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `not_reviewable`: There is no finished text to review: the transcription is {status}. Wait until it is completed. */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. Wait for the seconds in the Retry-After header, then try again. */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal_error`: The service made a mistake. Tell the operator the request id {request_id}. */
+            500: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `service_unavailable`: The service cannot work at the moment. Wait for the seconds in the Retry-After header, then try again. */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    api_v1_transcriptions_revisions_restore_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A UUID string identifying this transcription. */
+                id: string;
+                /** @description Of the revision; 0: the machine's text. */
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RestoreRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Changed"];
+                };
+            };
+            /**
+             * @description `malformed_request`: The request could not be read. Check that the body is complete and well-formed.
+             *     `invalid`: A field has a value that is not accepted: {detail}
+             */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `authentication_required`: No token was sent. Send the header 'Authorization: Token …' with a token of yours.
+             *     `invalid_token`: The token is unknown, revoked or expired. Create a new one and send that.
+             */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `permission_denied`: This token or account may not do that. Use one with the scope that it needs.
+             *     `browser_token_limited`: A browser token sends in recordings and reads their results, and nothing else. Use an API token.
+             *     `csrf_failed`: The session cookie came without its CSRF token. Send the header X-CSRFToken, or use an API token instead of the session.
+             */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `not_found`: There is nothing at this address. Check the path and the id. */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `not_acceptable`: The answer cannot be given in the format that the Accept header asks for. Ask for JSON. */
+            406: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `not_reviewable`: There is no finished text to review: the transcription is {status}. Wait until it is completed.
+             *     `review_approved`: This text is approved and cannot be changed. Reopen it first: set it to 'in_review'.
+             *     `review_conflict`: Somebody has changed this passage meanwhile, so nothing was saved. Look at the text as it is now, then make your change again.
+             */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `no_upload_here`: This address takes no file: a request to it may be no larger than {limit}. Check the path. */
+            413: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unsupported_media_type`: The body has a content type that this address does not read. Send the file as multipart/form-data in the field 'file'. */
+            415: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. Wait for the seconds in the Retry-After header, then try again. */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal_error`: The service made a mistake. Tell the operator the request id {request_id}. */
             500: {
                 headers: {
                     "X-Request-ID": components["headers"]["RequestId"];
@@ -5607,6 +8185,8 @@ export interface operations {
                         model: string | null;
                         api_root: string;
                         version: string;
+                        /** @description Recordings are accepted and wait: see the engine room. */
+                        queue_paused: boolean;
                         message?: string;
                     };
                 };
@@ -5624,6 +8204,8 @@ export interface operations {
                         model: string | null;
                         api_root: string;
                         version: string;
+                        /** @description Recordings are accepted and wait: see the engine room. */
+                        queue_paused: boolean;
                         message?: string;
                     };
                 };
