@@ -7,7 +7,6 @@ the same text come one after the other, and whoever saw an older state of a segm
 from __future__ import annotations
 
 import logging
-import re
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -30,8 +29,8 @@ from transcription.services.revisions import (
     order_of,
     store,
 )
-from transcription.text.characters import UNSPACED_CLASS
 from transcription.text.edits import Line, edited, merged, reconciled, split, timed
+from transcription.text.finding import pattern_of
 
 logger = logging.getLogger(__name__)
 Kind, ReviewState, Status = Revision.Kind, Transcription.ReviewState, Transcription.Status
@@ -115,7 +114,7 @@ def replace_all(
     ``revision`` is the transcription's, as the client saw it. Raises as ``apply`` does;
     ``review_conflict`` where another page has changed one of those segments since.
     """
-    pattern = _pattern(find, match_case=match_case, whole_words=whole_words)
+    pattern = pattern_of(find, match_case=match_case, whole_words=whole_words)
     with _open_for_changes(row):
         hits = {
             line.id: count
@@ -325,21 +324,6 @@ def _checked(text: str) -> str:
     if len(text) > MOST_CHARACTERS:
         raise ServiceError("segment_text_too_long", limit=MOST_CHARACTERS)
     return text
-
-
-def _pattern(find: str, *, match_case: bool, whole_words: bool) -> re.Pattern[str]:
-    """Return what finds the words.
-
-    A word is whole where no letter of a script with spaces stands beside it: in Chinese and the
-    like every place may be the border of a word.
-    """
-    letter = f"[^\\W{UNSPACED_CLASS}]"
-    before = after = ""
-    if whole_words:
-        before = f"(?<!{letter})" if re.match(letter, find) else ""
-        after = f"(?!{letter})" if re.match(letter, find[-1]) else ""
-    flags = 0 if match_case else re.IGNORECASE
-    return re.compile(f"{before}{re.escape(find)}{after}", flags)
 
 
 # --- what others did --------------------------------------------------------------------------
