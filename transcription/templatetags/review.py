@@ -62,6 +62,7 @@ WORDS = {
     "log_in": _("Log in"),
     "away": _("The service cannot be reached. Check the connection, then load the page again."),
     "not_opened": _("The text could not be opened: {message}"),
+    "no_text": _("There is no text: nobody speaks in this recording."),
     "recovered": _("Changes that were not saved last time are back and are being saved."),
     "not_applied": _(
         "A change of yours could not be made: somebody has changed the sentence meanwhile."

@@ -124,7 +124,9 @@ async function start() {
   try {
     const { recovered } = await page.sync.open();
     root.dataset.ready = "true";
-    find("[data-status=opening]").hidden = true;
+    const isEmpty = page.transcript.order.length === 0;
+    find("[data-status=opening]").textContent = isEmpty ? say("no_text") : "";
+    find("[data-status=opening]").hidden = !isEmpty;
     if (recovered) page.status.tell(say("recovered"));
     page.sync.poll();
   } catch (error) {

@@ -23,6 +23,7 @@ export class Player extends EventTarget {
     this.duration = duration;
     this.wasPaused = false;
     this.stopAt = null;
+    this.hasFailed = false;
     this.#listen();
     this.setDuration(duration);
   }
@@ -171,6 +172,8 @@ export class Player extends EventTarget {
   }
 
   #failed() {
+    if (this.hasFailed) return;
+    this.hasFailed = true;
     const { error } = this.audio;
     const isFormat = error.code === MediaError.MEDIA_ERR_SRC_NOT_SUPPORTED;
     const isDecoding = error.code === MediaError.MEDIA_ERR_DECODE;

@@ -24,8 +24,9 @@ export class Status {
   }
 
   /** Say something once; it stays long enough to be read, or until the next thing is said. */
-  tell(words) {
+  tell(words, { isSeen = true } = {}) {
     clearTimeout(this.tellTimer);
+    this.live.classList.toggle("unseen", !isSeen);
     this.live.textContent = words;
     this.tellTimer = setTimeout(() => this.live.replaceChildren(), SHOWN_MS);
   }
@@ -36,8 +37,11 @@ export class Status {
     const seconds = Math.max(0, Math.ceil((this.queue.retryAt - Date.now()) / 1_000));
     this.#write(say(`state_${state}`, { seconds }), state === "login");
     const isTroubled = TROUBLE.includes(state);
-    if (isTroubled && this.told !== state) this.tell(say(`told_${state}`));
-    else if (!isTroubled && this.isTroubled && state === "saved") this.tell(say("state_saved"));
+    if (isTroubled && this.told !== state) {
+      this.tell(say(`told_${state}`), { isSeen: false });
+    } else if (this.isTroubled && state === "saved") {
+      this.tell(say("state_saved"), { isSeen: false });
+    }
     if (isTroubled) this.told = state;
     else if (state === "saved") this.told = "";
     this.isTroubled = isTroubled || (this.isTroubled && state !== "saved");
