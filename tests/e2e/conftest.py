@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+
+from tests.served import PATIENCE_SECONDS
 
 T = TypeVar("T")
 CHROMIUM = shutil.which("chromium")
@@ -20,6 +23,14 @@ ARGUMENTS = [
     *("--no-sandbox", "--disable-gpu", "--disable-background-networking"),
     *("--use-fake-device-for-media-stream", f"--use-file-for-fake-audio-capture={SPOKEN}"),
 ]
+
+
+def until(page: Any, expression: str) -> None:
+    """Wait for it. Playwright's own way runs eval in the page, which our pages forbid."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not page.evaluate(expression):
+        assert time.monotonic() < end, expression
+        page.wait_for_timeout(50)
 
 
 class FrontEnd:

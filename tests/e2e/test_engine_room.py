@@ -12,7 +12,7 @@ import pytest
 from django.conf import settings
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 
-from tests.e2e.conftest import Browser
+from tests.e2e.conftest import Browser, until
 from transcription.management.benchmarks.common import Measured, measured_service
 
 PASSWORD = "correct horse battery"
@@ -61,7 +61,7 @@ def test_the_model_is_reloaded_and_the_queue_paused_and_resumed(
         reload.focus()
         page.get_by_text("serving 1").wait_for()
         page.evaluate("document.getElementById('models').dataset.old = 'yes'")
-        page.wait_for_function("!document.getElementById('models').dataset.old")
+        until(page, "!document.getElementById('models').dataset.old")
         assert page.evaluate("document.activeElement.textContent") == "Reload fake"
 
         # A reload is asked for, confirmed by the keyboard, and followed to its end.
@@ -88,9 +88,9 @@ def test_the_model_is_reloaded_and_the_queue_paused_and_resumed(
         page.get_by_role("button", name="Resume").click()
         page.get_by_text("The queue goes on.").wait_for()
         page.locator("dd:has-text('0') >> xpath=../dt[text()='Recordings waiting']").wait_for()
-        page.wait_for_function(
-            """async (address) => (await (await fetch(address)).json()).status === 'completed'""",
-            arg=sent["data"]["url"],
+        address = sent["data"]["url"]
+        until(
+            page, f"fetch('{address}').then((a) => a.json()).then((r) => r.status === 'completed')"
         )
         page.reload()
         page.get_by_role("img", name="Last hour, by five minutes: seconds of audio").wait_for()

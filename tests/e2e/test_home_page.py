@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from tests.e2e.axe import problems
-from tests.e2e.conftest import SPOKEN, Browser
+from tests.e2e.conftest import SPOKEN, Browser, until
 from transcription.management.benchmarks.common import (
     Measured,
     measured_service,
@@ -62,11 +61,7 @@ class Visitor:
         self.page.wait_for_selector("#drop")
 
     def until(self, expression: str) -> None:
-        """Wait for it. Playwright's own way runs eval in the page, which its policy forbids."""
-        end = time.monotonic() + PATIENCE_MS / 1000
-        while not self.page.evaluate(expression):
-            assert time.monotonic() < end, expression
-            self.page.wait_for_timeout(50)
+        until(self.page, expression)
 
     def card(self, name: str) -> Any:
         return self.page.locator(".card", has_text=name)

@@ -94,7 +94,7 @@ def test_the_log_in_leads_nowhere_else(ann: User) -> None:
         "/accounts/login/?next=https://evil.example/",
         {"username": "ann", "password": PASSWORD, "next": "https://evil.example/"},
     )
-    assert done.headers["Location"] == TOKENS
+    assert done.headers["Location"] == "/"
 
 
 def test_logging_out_ends_the_session(browser: Client) -> None:
@@ -132,7 +132,9 @@ def test_the_page_does_not_tell_who_has_an_account(ann: User, with_email: None) 
         Client().post(RESET, {"email": email}, follow=True)
         for email in ("ann@example.com", "nobody@example.com")
     )
-    assert text_of(known) == text_of(unknown)
+    # But for the token of the form, which is another each time.
+    one, other = (re.sub(r'value="\w{64}"', "", text_of(page)) for page in (known, unknown))
+    assert one == other
     assert len(mail.outbox) == 1
 
 

@@ -65,7 +65,8 @@ def test_only_a_known_caller_may_send_much_and_only_where_files_are_taken(
         ("/health", Address.KNOWN),
         ("/admin/login/", Address.KNOWN),
         ("/api/v1/nothing", Address.UNKNOWN),
-        ("/", Address.UNKNOWN),
+        ("/", Address.KNOWN),
+        ("/nothing/", Address.UNKNOWN),
     ],
 )
 def test_the_addresses_that_take_files_say_so_themselves(path: str, expected: Address) -> None:
