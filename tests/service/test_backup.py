@@ -68,7 +68,7 @@ def test_a_backup_says_which_recording_has_lost_its_file(
     fake_service: Measured, tmp_path: Path
 ) -> None:
     done = fake_service.client.transcribe("lost.wav", SAMPLE.read_bytes()).body["data"]
-    [path] = (fake_service.data_dir / "media").glob(f"**/{uuid.UUID(done['id'])}*")
+    [path] = (fake_service.data_dir / "media").glob(f"**/{uuid.UUID(done['id'])}.wav")
     content = path.read_bytes()
     path.unlink()
     said = backup(fake_service, tmp_path / "backup")

@@ -22,7 +22,7 @@ from drf_spectacular.generators import SchemaGenerator
 
 from tests.served import ROOT, Served
 from transcription.models import ApiToken, Delivery, Segment, SpeechModel, Transcription
-from transcription.services import browser_tokens, glossary, tokens, webhooks
+from transcription.services import browser_tokens, glossary, peaks, tokens, webhooks
 
 CHECKS = (
     "not_a_server_error,status_code_conformance,content_type_conformance,"
@@ -110,6 +110,8 @@ def rows(owner: User, count: int) -> dict[str, list[str]]:
     unwanted = [transcription(owner, Status.COMPLETED) for _ in range(count)]
     for row in [*made, *over]:
         row.audio.save(f"{row.pk}.wav", ContentFile(b"RIFF....WAVEfmt some sound"))
+    for row in over:
+        peaks.store_peaks(row.pk, bytes(range(30)))
     ends = [webhooks.create_endpoint(owner, url=f"https://e{n}.example/")[0] for n in range(5)]
     deliveries = [webhooks.send_test(one) for one in ends]
     for state, half in (("done", deliveries[:2]), ("failed", deliveries[2:4])):
