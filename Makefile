@@ -8,7 +8,7 @@ MODEL = whisper-base
 # Set by hand: `make run PORT=9000`, `make test PYTEST="-k launcher -x"`.
 SERVE = $(if $(HOST),--host $(HOST)) $(if $(PORT),--port $(PORT))
 
-.PHONY: help demo run test slow torture benchmark benchmark-qwen3 long lint format words client client-types ready dev-ready venv clean-venv
+.PHONY: help demo run test slow torture benchmark benchmark-qwen3 long lint format words screenshots client client-types ready dev-ready venv clean-venv
 .NOTPARALLEL:
 
 help:
@@ -23,6 +23,7 @@ help:
 	@echo "make lint      style, types, migrations, production settings"
 	@echo "make format    put the code into the agreed form"
 	@echo "make words     the catalogues of what people read, after changing a text (docs/translating.md)"
+	@echo "make screenshots  the pictures of docs/, from the real pages"
 	@echo "make client    types, tests and build of clients/vue (and what else calls the API)"
 	@echo "make client-types  write its types anew after a change of the API"
 	@echo "make venv      only the Python environment in $(VENV)"
@@ -72,6 +73,9 @@ words: dev-ready
 		echo "There is no GNU gettext. On Debian or Ubuntu: apt install gettext" >&2; exit 1; }
 	$(PY) manage.py words
 	@$(PY) -m pytest -q tests/test_catalogues.py
+
+screenshots: dev-ready ready
+	$(PY) tools/screenshots.py $(SCREENSHOTS)
 
 client: dev-ready
 	sh tools/npm.sh $(VENV) run check

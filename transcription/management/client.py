@@ -37,6 +37,10 @@ class Client:
         self._token = token
         self._timeout_seconds = timeout_seconds
 
+    def use(self, token: str) -> None:
+        """Ask with this token from now on."""
+        self._token = token
+
     @property
     def authorization(self) -> str:
         """The header that proves who asks."""
