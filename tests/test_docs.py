@@ -44,9 +44,26 @@ def test_every_make_target_and_command_that_a_readme_names_exists(name: str) -> 
     assert set(re.findall(r"manage\.py ([a-z_]+)", text)) <= commands
 
 
-@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
-def test_links_within_the_repository_lead_somewhere(name: str) -> None:
-    text = (BASE_DIR / name).read_text(encoding="utf-8")
-    links = [link for link in re.findall(r"\]\(([^)#]+)", text) if "://" not in link]
-    assert links
-    assert [link for link in links if not (BASE_DIR / link).exists()] == []
+PAGES = [
+    *BASE_DIR.glob("*.md"),
+    *(BASE_DIR / "docs").glob("*.md"),
+    *BASE_DIR.glob("clients/*/*.md"),
+]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(BASE_DIR)))
+def test_links_and_pictures_within_the_repository_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8"))
+    within = [link for link in links if "://" not in link]
+    assert [link for link in within if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("name", ["reviewing.md", "reviewing.zh-CN.md"])
+def test_every_key_of_the_reviewing_page_is_written_down(name: str) -> None:
+    script = BASE_DIR / "transcription/static/transcription/review/keys.js"
+    text = script.read_text(encoding="utf-8")
+    keys = [f"Alt+{key}" for key in re.findall(r'^  \["\w+", "\w+", "(.)"\],$', text, re.M)]
+    keys += re.findall(r'label: "([^"]+)"', text)
+    page = (BASE_DIR / "docs" / name).read_text(encoding="utf-8")
+    assert len(keys) > 25
+    assert [key for key in keys if key not in page] == []
