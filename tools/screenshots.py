@@ -81,7 +81,7 @@ class Photographer:
         self.page.fill("[name=username]", "mei")
         self.page.fill("[name=password]", PASSWORD)
         self.page.click("main button")
-        self.page.wait_for_selector("#drop")
+        self.page.wait_for_selector("#home[data-ready]")
 
     def round_trip(self, ids: dict[str, str]) -> None:
         page = self.page

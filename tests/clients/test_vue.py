@@ -19,6 +19,7 @@ SHOWN = ["react/useTranscription.ts", "react/Uploader.tsx", "plain/index.html"]
 DOCS = [ROOT / "docs" / name for name in ("front-ends.md", "front-ends.zh-CN.md")]
 
 
+@pytest.mark.slow  # `make client` does the same; continuous integration runs that
 def test_types_tests_and_builds_are_as_they_should_be() -> None:
     npm("run", "check")
     assert (VUE / "dist" / "index.js").is_file()

@@ -37,10 +37,14 @@ PAGES = {
     "deliveries": f"{ADMIN}/delivery/",
     "endpoints": f"{ADMIN}/webhookendpoint/",
     "limits": f"{ADMIN}/userlimits/",
+    "API page": "/api/v1/docs/",
+    "browsable API": "/api/v1/transcriptions/",
 }
 #: Django's own tables are as wide as their columns; what is around them scrolls, not the page.
 #: The forms of its change pages are stock, too.
 STOCK = {"one in the admin", "a model", "a new term", "deliveries", "endpoints", "limits"}
+#: Pages of packages, of which only that nothing is blocked on them is ours to see to.
+FOREIGN = {"API page", "browsable API"}
 
 _ROWS = (
     "import json\n"
@@ -94,10 +98,12 @@ def test_every_page_is_right(
         wrong = found.setdefault(name, [])
         page.set_viewport_size(DESK)
         page.goto(visitor.root + path)
-        page.wait_for_load_state("networkidle")
+        wrong += visitor.complaints
+        visitor.complaints.clear()
+        if name in FOREIGN:
+            return
         if page.locator("html").get_attribute("lang") != language:
             wrong.append("the language")
-        wrong += visitor.complaints
         for size in (DESK, PHONE):
             page.set_viewport_size(size)
             width = page.evaluate("document.documentElement.scrollWidth")

@@ -55,3 +55,6 @@ setUpMicrophone(document.getElementById("record"), (blob, name) => addCard(blob,
 addEventListener("beforeunload", (event) => {
   if (somethingIsUnsent() || recordingIsUnsent()) event.preventDefault();
 });
+
+// From here on nothing that is dropped or chosen is missed.
+document.getElementById("home").dataset.ready = "";
