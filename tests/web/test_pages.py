@@ -120,7 +120,14 @@ def test_the_history_is_narrowed_by_words_and_status(browser: Client, ann: User)
 
 
 @pytest.mark.parametrize(
-    "query", [{"before": "yesterday"}, {"before": "2026-01-01_7"}, {"status": "lost"}]
+    "query",
+    [
+        {"before": "yesterday"},
+        {"before": "2026-01-01_7"},
+        {"before": f"0001-01-01T00:00:00+23:00_{uuid.UUID(int=7)}"},
+        {"before": f"9999-12-31T23:59:59-23:00_{uuid.UUID(int=7)}"},
+        {"status": "lost"},
+    ],
 )
 def test_an_address_that_somebody_broke_shows_the_first_page(
     browser: Client, ann: User, query: dict[str, str]
@@ -182,6 +189,23 @@ def test_a_sample_is_sent_by_ranges_and_nothing_else_of_the_folder(browser: Clie
     assert (head.status_code, head.headers["Accept-Ranges"]) == (200, "bytes")
     assert browser.get("/samples/README.md").status_code == 404
     assert Client().get("/samples/english.wav").status_code == 302
+
+
+def test_a_text_whose_audio_was_deleted_says_so_and_offers_no_sound(
+    browser: Client, ann: User
+) -> None:
+    row = row_of(ann, text="kept")
+    page = browser.get(page_of(row)).content.decode()
+    assert "The audio was deleted; the text is kept." in page
+    assert f"{row.pk}/audio/" not in page
+    assert f"{row.pk}/download/?format=srt" in page
+
+
+def test_what_was_cancelled_is_opened_once_its_text_is_joined(browser: Client, ann: User) -> None:
+    row = row_of(ann, status=Status.CANCELLED, step="finish", text="")
+    assert 'id="review"' not in browser.get(page_of(row)).content.decode()
+    Transcription.objects.filter(pk=row.pk).update(step="over", text="so far")
+    assert 'id="review"' in browser.get(page_of(row)).content.decode()
 
 
 def test_a_failed_recording_says_why_and_offers_what_helps(browser: Client, ann: User) -> None:

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from transcription.models import Transcription
+from transcription.services.review import is_reviewable
 
 
 class ReviewPageMixin(admin.ModelAdmin):
@@ -47,7 +48,8 @@ class ReviewPageMixin(admin.ModelAdmin):
 
     @admin.display(description=gettext_lazy("review"), empty_value="–")
     def review_link(self, row: Transcription) -> str | None:
-        if not is_reviewable(row):
+        # Whether a cancelled one has a text would be a query for each row: its page says so.
+        if row.status not in {row.Status.COMPLETED, row.Status.CANCELLED}:
             return None
         return format_html(
             '<a href="{}" aria-label="{}">{}</a>',
@@ -55,8 +57,3 @@ class ReviewPageMixin(admin.ModelAdmin):
             _("Review %(name)s") % {"name": row},
             _("Review"),
         )
-
-
-def is_reviewable(row: Transcription) -> bool:
-    """Whether there is a finished text; one that was cancelled may have some as well."""
-    return row.status in {Transcription.Status.COMPLETED, Transcription.Status.CANCELLED}

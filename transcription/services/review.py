@@ -215,11 +215,16 @@ def _by_index(one: tuple[int, Line]) -> int:
 # --- locks ------------------------------------------------------------------------------------
 
 
+def is_reviewable(row: Transcription) -> bool:
+    """Whether there is a finished text; one that was cancelled may have some as well."""
+    return row.step == Transcription.Step.OVER and (
+        row.status == Status.COMPLETED or (row.status == Status.CANCELLED and has_text(row))
+    )
+
+
 def require_reviewable(row: Transcription) -> None:
     """Raise ``not_reviewable`` unless there is a finished text."""
-    if row.step != Transcription.Step.OVER or not (
-        row.status == Status.COMPLETED or (row.status == Status.CANCELLED and has_text(row))
-    ):
+    if not is_reviewable(row):
         raise ServiceError("not_reviewable", status=STATUS_WORDS[row.Status(row.status)])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from transcription.models import SpeechModel, Transcription
-from transcription.services import change, search
+from transcription.services import change, review, search
 from transcription.services.errors import ServiceError, error_message
 from transcription.services.language_names import language_name
 from transcription.services.remove import remove
@@ -136,9 +136,11 @@ def _older_than(rows: QuerySet[Transcription], mark: str) -> QuerySet[Transcript
     moment, _sign, row_id = mark.rpartition("_")
     try:
         created_at, pk = datetime.fromisoformat(moment), uuid.UUID(row_id)
-    except ValueError:
-        return rows
-    if created_at.tzinfo is None:
+        if created_at.tzinfo is None:
+            return rows
+        # Databases keep UTC, in which the first and the last day of all have no such moment.
+        created_at = created_at.astimezone(UTC)
+    except (ValueError, OverflowError):
         return rows
     # The first condition is what the index is read by.
     return rows.filter(created_at__lte=created_at).filter(
@@ -160,7 +162,7 @@ def transcription(request: HttpRequest, row_id: uuid.UUID) -> HttpResponse:
             "words": home_words(),
             "downloads": DOWNLOADS,
             "error": error_message(row) if row.error_code else "",
-            "can_be_read": row.is_final and bool(row.text),
+            "can_be_read": review.is_reviewable(row),
             "can_be_retried": row.status in (Status.FAILED, Status.CANCELLED) and row.audio.name,
         },
     )

@@ -136,7 +136,7 @@ async function start() {
     });
     return;
   }
-  await page.player.drawWaveform(page.api);
+  if (page.player.hasSound) await page.player.drawWaveform(page.api);
 }
 
 start();

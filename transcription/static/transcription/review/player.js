@@ -26,6 +26,12 @@ export class Player extends EventTarget {
     this.hasFailed = false;
     this.#listen();
     this.setDuration(duration);
+    // Without one (the audio was deleted) the page says so, and nothing can be pressed in vain.
+    for (const control of this.#controls(root)) control.disabled = !this.hasSound;
+  }
+
+  get hasSound() {
+    return this.audio.hasAttribute("src");
   }
 
   get seconds() {
@@ -43,6 +49,7 @@ export class Player extends EventTarget {
   }
 
   async play() {
+    if (!this.hasSound) return;
     if (this.wasPaused) this.audio.currentTime = Math.max(0, this.seconds - EARLIER_SECONDS);
     this.wasPaused = false;
     try {
@@ -169,6 +176,12 @@ export class Player extends EventTarget {
     this.speed.addEventListener("change", () => {
       audio.playbackRate = Number(this.speed.value);
     });
+  }
+
+  #controls(root) {
+    const names = ["back", "play_pause", "forward", "again"];
+    const buttons = names.map((name) => root.querySelector(`[data-action=${name}]`));
+    return [...buttons, this.position, this.speed];
   }
 
   #failed() {
