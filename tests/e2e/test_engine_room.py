@@ -65,7 +65,7 @@ def test_the_model_is_reloaded_and_the_queue_paused_and_resumed(
 
         # The page follows the workers by itself, and the focus stays where it is.
         page.get_by_role("row", name=re.compile("engine-0")).get_by_text("fake").wait_for()
-        reload = page.locator("#models a[href*='/reload/']")
+        reload = page.locator("a[id^=reload-]")
         reload.focus()
         page.get_by_text(said("serving %(serving)s", serving=1)).wait_for()
         page.evaluate("document.getElementById('models').dataset.old = 'yes'")
