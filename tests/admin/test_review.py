@@ -23,7 +23,9 @@ def staff(client: Client) -> User:
 
 @pytest.fixture
 def row() -> Transcription:
-    return Transcription.objects.create(title="Talk", status="completed", duration_seconds=1234.5)
+    return Transcription.objects.create(
+        title="Talk", status="completed", step="over", duration_seconds=1234.5
+    )
 
 
 def may(user: User, what: str) -> None:
