@@ -366,3 +366,11 @@ def test_the_queries_of_each_call_are_as_many_for_any_length(
     client_of_ann.get(url_of(row, "review/changes"), other)
     with django_assert_num_queries(11):
         client_of_ann.get(url_of(row, "review/changes"), other)
+
+
+@pytest.mark.parametrize("route", ["review/", "review/replace/", "review/state/"])
+def test_a_client_that_asks_what_a_route_takes_is_told(route: str) -> None:
+    ann = User.objects.create_user("asks")
+    row = reviewable(ann)
+    answer = caller(ann).options(f"{url_of(row)}{route}")
+    assert answer.status_code == 200

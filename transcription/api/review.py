@@ -191,6 +191,8 @@ class ReviewViewSet(viewsets.GenericViewSet[Transcription]):
 
     pagination_class = NewestNumberFirst
     parser_classes = [JSONParser]
+    #: What OPTIONS describes.
+    serializer_class = OperationsSerializer
     write_scope = ApiToken.Scope.TRANSCRIBE
 
     def get_queryset(self) -> QuerySet[Transcription]:
