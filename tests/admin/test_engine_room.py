@@ -31,13 +31,6 @@ Status = Transcription.Status
 
 
 @pytest.fixture
-def staff(db: None) -> Client:
-    browser = Client()
-    browser.force_login(User.objects.create_superuser("root"))
-    return browser
-
-
-@pytest.fixture
 def model(db: None) -> SpeechModel:
     return SpeechModel.objects.create(name="tiny", engine="fake", order=5)
 

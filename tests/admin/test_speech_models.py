@@ -6,19 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 
 from transcription.models import SpeechModel, Worker
 
 LIST = "/admin/transcription/speechmodel/"
-
-
-@pytest.fixture
-def staff(db: None) -> Client:
-    browser = Client()
-    browser.force_login(User.objects.create_superuser("root"))
-    return browser
 
 
 @pytest.fixture

@@ -16,18 +16,6 @@ LIST = "/admin/transcription/apitoken/"
 
 
 @pytest.fixture
-def root(db: None) -> User:
-    return User.objects.create_superuser("root")
-
-
-@pytest.fixture
-def staff(root: User) -> Client:
-    browser = Client()
-    browser.force_login(root)
-    return browser
-
-
-@pytest.fixture
 def clerk(db: None) -> User:
     """Staff who may deal with tokens, and no superuser."""
     clerk = User.objects.create_user("clerk", is_staff=True)

@@ -25,18 +25,6 @@ Status = Transcription.Status
 LIST = "/admin/transcription/transcription/"
 
 
-@pytest.fixture
-def root(db: None) -> User:
-    return User.objects.create_superuser("root")
-
-
-@pytest.fixture
-def staff(root: User) -> Client:
-    browser = Client()
-    browser.force_login(root)
-    return browser
-
-
 def done(title: str = "", text: str = "what was said", **fields: Any) -> Transcription:
     row = Transcription.objects.create(
         title=title,

@@ -22,13 +22,6 @@ Status = Transcription.Status
 LIST = "/admin/transcription/transcription/"
 
 
-@pytest.fixture
-def staff(db: None) -> Client:
-    browser = Client()
-    browser.force_login(User.objects.create_superuser("root"))
-    return browser
-
-
 def page_of(row: Transcription) -> str:
     return reverse("admin:transcription_transcription_change", args=[row.pk])
 

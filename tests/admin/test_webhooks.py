@@ -20,18 +20,6 @@ HOOK = "https://hooks.example.com/in?token=url-secret"
 ROBOT = "https://oapi.dingtalk.com/robot/send?access_token=robot-token"
 
 
-@pytest.fixture
-def root(db: None) -> User:
-    return User.objects.create_superuser("root")
-
-
-@pytest.fixture
-def staff(root: User) -> Client:
-    browser = Client()
-    browser.force_login(root)
-    return browser
-
-
 def act(browser: Client, url: str, action: str, *rows: Any) -> str:
     data = {"action": action, "_selected_action": [str(row.pk) for row in rows]}
     return browser.post(url, data, follow=True).content.decode()

@@ -33,7 +33,7 @@ class ReviewPageMixin(admin.ModelAdmin):
 
     def review_page(self, request: HttpRequest, pk: str) -> HttpResponse:
         """The text with its sound, to be changed in place; the scripts talk to the API."""
-        row = get_object_or_404(Transcription.objects.defer("text", "prompt"), pk=pk)
+        row = get_object_or_404(Transcription.objects.defer(*Transcription.HEAVY_FIELDS), pk=pk)
         if not self.has_change_permission(request, row):
             raise PermissionDenied
         context = {

@@ -25,8 +25,6 @@ from transcription.services.remove import remove_audio
 from transcription.services.revisions import By
 from transcription.text.table import CSV_MEDIA_TYPE
 
-#: Not needed by lists and actions, and possibly megabytes.
-HEAVY_FIELDS = ("text", "prompt", "glossary")
 #: Transcriptions that one action changes: more would take longer than a browser waits.
 MOST_CHANGED = 1_000
 #: Transcriptions that one file is made of.
@@ -136,7 +134,7 @@ class TranscriptionActions(admin.ModelAdmin):
             return None
         if self._are_too_many(request, queryset, MOST_CHANGED):
             return None
-        rows = queryset.defer(*HEAVY_FIELDS)
+        rows = queryset.defer(*Transcription.HEAVY_FIELDS)
         count = rows.order_by().count()
         named = list(rows[:MOST_NAMED])
         context = {
@@ -210,7 +208,7 @@ class TranscriptionActions(admin.ModelAdmin):
             return
         done: list[Transcription] = []
         refused: list[str] = []
-        for row in rows.defer(*HEAVY_FIELDS):
+        for row in rows.defer(*Transcription.HEAVY_FIELDS):
             try:
                 changed = do(row)
             except ServiceError as error:

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from transcription.admin.common import CappedPaginator, two_lines
 from transcription.admin.review import ReviewPageMixin
-from transcription.admin.transcription_actions import HEAVY_FIELDS, TranscriptionActions
+from transcription.admin.transcription_actions import TranscriptionActions
 from transcription.admin.transcription_filters import (
     REVIEW_WORDS,
     STATUS_WORDS,
@@ -131,7 +131,7 @@ class TranscriptionAdmin(ReviewPageMixin, TranscriptionActions):
         rows = super().get_queryset(request)
         match = request.resolver_match
         if match and (match.url_name or "").endswith("_changelist"):
-            rows = rows.defer(*HEAVY_FIELDS)
+            rows = rows.defer(*Transcription.HEAVY_FIELDS)
         return rows
 
     def get_search_results(

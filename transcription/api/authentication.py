@@ -12,6 +12,7 @@ from rest_framework.request import Request
 
 from transcription.models import ApiToken, Transcription
 from transcription.services import browser_tokens, tokens
+from transcription.services.access import known_to
 from transcription.services.browser_tokens import BrowserToken, ResultToken
 from transcription.services.errors import ServiceError
 
@@ -133,15 +134,13 @@ def subject_of(request: Request) -> str:
 def visible_to(request: Request, rows: QuerySet[Transcription]) -> QuerySet[Transcription]:
     """Return those of the transcriptions that the caller may know of.
 
-    Staff know of everybody's; anybody else's are not there: 404, not 403.
+    A signed token narrows it to what it was made for; else ``services.access`` says it.
     """
     if isinstance(request.auth, ResultToken):
         return rows.filter(pk=request.auth.transcription_id)
     if isinstance(request.auth, BrowserToken):
         return rows.filter(owner_id=request.user.pk, subject=request.auth.subject)
-    if request.user.is_staff:
-        return rows
-    return rows.filter(owner_id=request.user.pk)
+    return known_to(request.user, rows)
 
 
 def is_anonymous_allowed(view: Any) -> bool:

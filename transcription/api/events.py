@@ -208,7 +208,8 @@ class _Stream:
         look = look_at(self._row_id, had)
         self._had = set(look.finished)
         mark = str(mark_of(look.finished, look.first_missing_sample))
-        row = Transcription.objects.defer("text", "prompt").filter(pk=self._row_id).first()
+        light = Transcription.objects.defer(*Transcription.HEAVY_FIELDS)
+        row = light.filter(pk=self._row_id).first()
         fresh, is_reset = look.fresh, look.is_reset
         if fresh and row is not None and row.revision:
             # What was had of it is the machine's.

@@ -196,7 +196,7 @@ class ReviewViewSet(viewsets.GenericViewSet[Transcription]):
     write_scope = ApiToken.Scope.TRANSCRIBE
 
     def get_queryset(self) -> QuerySet[Transcription]:
-        return visible_to(self.request, Transcription.objects.defer("text", "prompt"))
+        return visible_to(self.request, Transcription.objects.defer(*Transcription.HEAVY_FIELDS))
 
     @action(detail=True, methods=["get", "post"])
     def review(self, request: Request, *args: Any, **kwargs: Any) -> Response:

@@ -193,7 +193,7 @@ class TranscriptionViewSet(
     def get_queryset(self) -> QuerySet[Transcription]:
         rows = visible_to(self.request, Transcription.objects.select_related("owner"))
         if self.action not in {"retrieve", "partial_update", "download"}:
-            rows = rows.defer("text", "prompt", "glossary")
+            rows = rows.defer(*Transcription.HEAVY_FIELDS)
         return rows
 
     def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:

@@ -49,6 +49,8 @@ class Transcription(LeasedWork):
         IN_REVIEW = "in_review", _("In review")
         APPROVED = "approved", _("Approved")
 
+    #: Not needed by lists and by what only moves rows, and possibly megabytes.
+    HEAVY_FIELDS = ("text", "prompt", "glossary")
     #: Statuses that nothing but a person's wish changes any more.
     FINAL = (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
 

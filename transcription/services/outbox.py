@@ -45,7 +45,7 @@ def announce(ended: Transcription) -> int:
     bots = list(Bot.objects.told_of(ended.owner_id))
     if not (endpoints or bots or ended.callback_url):
         return 0
-    row = Transcription.objects.defer("text", "prompt").get(pk=ended.pk)
+    row = Transcription.objects.defer(*Transcription.HEAVY_FIELDS).get(pk=ended.pk)
     event = EVENT_OF[Transcription.Status(row.status)]
     endpoints = [endpoint for endpoint in endpoints if event in endpoint.events]
     bots = [bot for bot in bots if event in bot.events]

@@ -6,6 +6,7 @@ import logging
 import uuid
 from dataclasses import dataclass
 
+from django.db import Error as DatabaseError
 from django.db.models import Count, Q, Sum
 from django.db.models.functions import Now
 
@@ -76,6 +77,8 @@ def score_next() -> bool:
         return False
     try:
         values = _scored(waiting)
+    except DatabaseError:
+        raise  # it is scored when the database answers again
     except Exception:
         logger.exception("%s cannot be scored.", waiting.transcription_id)
         values = {}

@@ -13,10 +13,14 @@ from datetime import datetime
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from transcription.models import QueuePause
+from transcription.models import QueuePause, Transcription
 from transcription.services import bell
 
 logger = logging.getLogger(__name__)
+Status = Transcription.Status
+
+#: Recordings before one's own are counted up to here; more is a long time either way.
+MOST_BEFORE = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,3 +70,16 @@ def current_pause() -> Pause | None:
         by=row.paused_by.get_username() if row.paused_by else "",
         reason=row.reason,
     )
+
+
+def recordings_before(row: Transcription) -> int | None:
+    """Return how many recordings came before one that waits, counted up to ``MOST_BEFORE``.
+
+    None: it does not wait any more.
+    """
+    if row.status != Status.QUEUED:
+        return None
+    earlier = Transcription.objects.filter(
+        status__in=[Status.QUEUED, Status.PROCESSING], created_at__lt=row.created_at
+    )
+    return earlier.order_by()[:MOST_BEFORE].count()

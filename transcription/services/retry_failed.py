@@ -71,7 +71,7 @@ def retry_failed(
     end = time.monotonic() + limit_seconds
     started = without_audio = left = 0
     place = after
-    for row in failed_with_audio(after).defer("text", "prompt")[:most]:
+    for row in failed_with_audio(after).defer(*Transcription.HEAVY_FIELDS)[:most]:
         place = Place(created_at=row.created_at, pk=row.pk)
         try:
             change.retry(row)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from django import forms
 from django.conf import settings
@@ -23,7 +22,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from transcription.models import SpeechModel, Transcription
-from transcription.services import change, review, search
+from transcription.services import change, queue, review, search
+from transcription.services.access import known_to
 from transcription.services.errors import ServiceError, error_message
 from transcription.services.language_names import language_name
 from transcription.services.remove import remove
@@ -32,17 +32,14 @@ from transcription.web.ranges import send_file
 from transcription.web.words import home_words
 
 PAGE_SIZE = 20
-#: Recordings before one's own are counted up to here; more is a long time either way.
-MOST_BEFORE = 100
 SAMPLES = {"english.wav": gettext_lazy("English"), "chinese.wav": gettext_lazy("Chinese")}
 DOWNLOADS = ("txt", "srt", "vtt", "tsv", "json", "docx")
 Status = Transcription.Status
 
 
-def own_rows(user: Any) -> QuerySet[Transcription]:
-    """Return what this user may open: his own, staff everything."""
-    rows = Transcription.objects.select_related("owner")
-    return rows if user.is_staff else rows.filter(owner=user)
+def rows_for(request: HttpRequest) -> QuerySet[Transcription]:
+    """Return what this visitor may open."""
+    return known_to(request.user, Transcription.objects.select_related("owner"))
 
 
 @login_required
@@ -95,7 +92,7 @@ def history(request: HttpRequest) -> HttpResponse:
     form = HistoryForm(request.GET)
     wanted = form.cleaned_data if form.is_valid() else {}
     rows: QuerySet[Transcription] = Transcription.objects.select_related("owner")
-    rows = rows.defer("text", "prompt", "glossary")
+    rows = rows.defer(*Transcription.HEAVY_FIELDS)
     owner_id = None if request.user.is_staff and wanted.get("everybody") else request.user.pk
     if owner_id is not None:
         rows = rows.filter(owner=owner_id)
@@ -153,7 +150,7 @@ def _older_than(rows: QuerySet[Transcription], mark: str) -> QuerySet[Transcript
 @require_safe
 def transcription(request: HttpRequest, row_id: uuid.UUID) -> HttpResponse:
     """A recording's own page: how far it is, and its text, to read, hear and correct."""
-    row = get_object_or_404(own_rows(request.user), pk=row_id)
+    row = get_object_or_404(rows_for(request), pk=row_id)
     return render(
         request,
         "pages/transcription.html",
@@ -172,22 +169,16 @@ def transcription(request: HttpRequest, row_id: uuid.UUID) -> HttpResponse:
 @never_cache
 @require_safe
 def place(request: HttpRequest, row_id: uuid.UUID) -> JsonResponse:
-    """How many recordings wait before this one: at most ``MOST_BEFORE``; null: it does not wait."""
-    row = get_object_or_404(own_rows(request.user).defer("text", "prompt", "glossary"), pk=row_id)
-    before = None
-    if row.status == Status.QUEUED:
-        waiting = Transcription.objects.filter(
-            status__in=[Status.QUEUED, Status.PROCESSING], created_at__lt=row.created_at
-        )
-        before = waiting.order_by()[:MOST_BEFORE].count()
-    return JsonResponse({"before": before})
+    """How many recordings wait before this one; null: it does not wait."""
+    row = get_object_or_404(rows_for(request).defer(*Transcription.HEAVY_FIELDS), pk=row_id)
+    return JsonResponse({"before": queue.recordings_before(row)})
 
 
 @login_required
 @require_POST
 def act(request: HttpRequest, row_id: uuid.UUID, verb: str) -> HttpResponse:
     """Cancel, retry, rename or delete; says what came of it on the next page."""
-    row = get_object_or_404(own_rows(request.user), pk=row_id)
+    row = get_object_or_404(rows_for(request), pk=row_id)
     there = redirect("transcription-page", row.pk)
     try:
         if verb == "cancel":

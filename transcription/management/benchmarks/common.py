@@ -178,7 +178,7 @@ def web_alone(environment: Mapping[str, str]) -> Iterator[tuple[int, int]]:
             except OSError:
                 if process.poll() is not None or time.monotonic() > deadline:
                     raise RuntimeError("The web process did not start.") from None
-                time.sleep(0.05)
+                time.sleep(0.01)
         yield port, process.pid
     finally:
         process.terminate()

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
+import urllib.request
 from pathlib import Path
 
-from transcription.management.benchmarks.common import Figure, at_most, measured_service, spread
+from django.conf import settings
+
+from transcription.management.benchmarks.common import (
+    Figure,
+    at_most,
+    measured_service,
+    spread,
+    web_alone,
+)
 from transcription.management.benchmarks.processes import children_of, memory_bytes
 
 MOST_START_SECONDS = 2.0
@@ -36,44 +49,17 @@ def measure(*, repeats: int = 5) -> list[Figure]:
 
 def _seconds_to_first_answer() -> float:
     """Return the time from starting a web process to its first answer."""
-    import os
-    import socket
-    import subprocess
-    import sys
-    import tempfile
-    import urllib.request
-
-    from django.conf import settings
-
     with tempfile.TemporaryDirectory(prefix="asr-benchmark-") as data_dir:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
         environment = {**os.environ, "ASR_DATA_DIR": data_dir, "ASR_DATABASE_URL": ""}
         subprocess.run(
             [sys.executable, "manage.py", "migrate", "-v0"],
             cwd=settings.BASE_DIR, env=environment, check=True,
         )  # fmt: skip
         started = time.monotonic()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "uvicorn", "asr_project.asgi:application",
-             "--host", "127.0.0.1", "--port", str(port), "--log-level", "error"],
-            cwd=settings.BASE_DIR, env=environment,
-        )  # fmt: skip
-        try:
-            while time.monotonic() - started < 60:
-                try:
-                    with urllib.request.urlopen(
-                        f"http://127.0.0.1:{port}/health", timeout=5
-                    ) as got:
-                        got.read()
-                        return time.monotonic() - started
-                except OSError:
-                    time.sleep(0.01)
-            raise RuntimeError("The web process did not answer within a minute.")
-        finally:
-            process.terminate()
-            process.wait()
+        with web_alone(environment) as (port, _pid):
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as answer:
+                answer.read()
+            return time.monotonic() - started
 
 
 def _maps_library(pid: int, name: str) -> bool:
