@@ -5,10 +5,12 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+import pytest
 from django.contrib.auth.models import User
 
 from transcription.models import Segment, Transcription
 from transcription.services import search
+from transcription.services.errors import ServiceError
 from transcription.services.review import Operation
 from transcription.services.revisions import By, lines_of
 from transcription.text.edits import Line
@@ -124,3 +126,10 @@ def times(row: Transcription, at: int, start: float, end: float) -> Operation:
 
 def by(user: User, session: uuid.UUID | None = PAGE) -> By:
     return By(user=user, session=session)
+
+
+def code_of(call: Any) -> str:
+    """Return the code that the call is refused with."""
+    with pytest.raises(ServiceError) as refused:
+        call()
+    return refused.value.code

@@ -18,11 +18,6 @@ from transcription.services import quality, review
 PAGE = "/admin/transcription/quality/"
 
 
-@pytest.fixture
-def ann(db: None) -> User:
-    return User.objects.create_user("ann")
-
-
 def score_all() -> None:
     while quality.score_next():
         pass

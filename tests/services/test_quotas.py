@@ -30,11 +30,6 @@ def nobody_has_called_yet() -> None:
 
 
 @pytest.fixture
-def ann(db: None) -> User:
-    return User.objects.create_user("ann")
-
-
-@pytest.fixture
 def client_of_ann(ann: User) -> Client:
     return caller(ann)
 

@@ -19,6 +19,7 @@ from tests.services.reviewed import (
     OTHER_PAGE,
     PAGE,
     by,
+    code_of,
     line,
     merge,
     reviewable,
@@ -40,24 +41,8 @@ ReviewState, Status = Transcription.ReviewState, Transcription.Status
 
 
 @pytest.fixture
-def ann(db: None) -> User:
-    return User.objects.create_user("ann")
-
-
-@pytest.fixture
-def bob(db: None) -> User:
-    return User.objects.create_user("bob")
-
-
-@pytest.fixture
 def row(ann: User) -> Transcription:
     return reviewable(ann)
-
-
-def code_of(call: Any) -> str:
-    with pytest.raises(ServiceError) as refused:
-        call()
-    return refused.value.code
 
 
 # --- what can be done -------------------------------------------------------------------------

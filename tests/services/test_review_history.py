@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -14,6 +13,7 @@ from tests.services.reviewed import (
     OTHER_PAGE,
     PAGE,
     by,
+    code_of,
     line,
     merge,
     reviewable,
@@ -24,7 +24,6 @@ from tests.services.reviewed import (
 )
 from transcription.models import Revision, Transcription
 from transcription.services import review, revisions
-from transcription.services.errors import ServiceError
 from transcription.services.review import Operation
 from transcription.services.revisions import lines_at, lines_of
 
@@ -34,24 +33,8 @@ ReviewState, Status = Transcription.ReviewState, Transcription.Status
 
 
 @pytest.fixture
-def ann(db: None) -> User:
-    return User.objects.create_user("ann")
-
-
-@pytest.fixture
-def bob(db: None) -> User:
-    return User.objects.create_user("bob")
-
-
-@pytest.fixture
 def row(ann: User) -> Transcription:
     return reviewable(ann)
-
-
-def code_of(call: Any) -> str:
-    with pytest.raises(ServiceError) as refused:
-        call()
-    return refused.value.code
 
 
 def random_operation(chance: random.Random, row: Transcription) -> Operation:

@@ -22,11 +22,6 @@ URL = "https://hooks.example.com/in"
 
 
 @pytest.fixture
-def ann(db: None) -> User:
-    return User.objects.create_user("ann")
-
-
-@pytest.fixture
 def endpoint(ann: User) -> WebhookEndpoint:
     return webhooks.create_endpoint(ann, url=URL)[0]
 
