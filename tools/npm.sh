@@ -33,9 +33,11 @@ if [ ! -e "$stamp" ] || [ "$(cat "$stamp")" != "$wanted" ]; then
     if ! told=$(run_npm ci --no-audit --no-fund 2>&1); then
         echo "$told" >&2
         case $told in
-        *ENOTFOUND* | *EAI_AGAIN* | *ECONN* | *ETIMEDOUT* | *ENETUNREACH* | *EHOSTUNREACH*)
+        *ENOTFOUND* | *EAI_AGAIN* | *ECONN* | *ETIMEDOUT* | *ENETUNREACH* | *EHOSTUNREACH* | \
+            *SELF_SIGNED_CERT* | *UNABLE_TO_* | *CERT_HAS_EXPIRED* | *E403* | *E429* | *E50?*)
             echo "The registry of npm cannot be reached, so clients/vue is left out." \
-                "Check the network, or name a mirror: npm config set registry ADDRESS" >&2
+                "Check the network and its certificates (NODE_EXTRA_CA_CERTS), or name a mirror:" \
+                "npm config set registry ADDRESS" >&2
             exit 4
             ;;
         esac
