@@ -58,6 +58,20 @@ def test_links_and_pictures_within_the_repository_lead_somewhere(page: Path) -> 
     assert [link for link in within if not (page.parent / link).exists()] == []
 
 
+CHINESE = [page for page in PAGES if page.name.endswith(".zh-CN.md")]
+
+
+@pytest.mark.parametrize("page", CHINESE, ids=lambda page: str(page.relative_to(BASE_DIR)))
+def test_a_chinese_page_leads_to_chinese_pages_and_to_its_own_in_english(page: Path) -> None:
+    own = page.with_name(page.name.replace(".zh-CN", ""))
+    assert own.exists()
+    links = re.findall(r"\]\(([^)#\s]+\.md)", page.read_text(encoding="utf-8"))
+    within = [page.parent / link for link in links if "://" not in link]
+    assert own.resolve() in [link.resolve() for link in within]
+    elsewhere = [link for link in within if link.resolve() != own.resolve()]
+    assert [link for link in elsewhere if link.with_name(f"{link.stem}.zh-CN.md").exists()] == []
+
+
 @pytest.mark.parametrize("name", ["reviewing.md", "reviewing.zh-CN.md"])
 def test_every_key_of_the_reviewing_page_is_written_down(name: str) -> None:
     script = BASE_DIR / "transcription/static/transcription/review/keys.js"
