@@ -52,6 +52,9 @@ for directory in (DATA_DIR, MEDIA_ROOT, INCOMING_DIR, WORK_DIR, LOG_DIR, RUN_DIR
 #: Cluster that this process belongs to and which start of it, as "engine-0@5f2a91c0": the name
 #: under which it holds leases, and under which the launcher releases them.
 CLUSTER = os.environ.get("ASR_CLUSTER", "")
+#: Where several web processes add up what they count; the launcher sets it, prometheus_client
+#: reads it by itself.
+METRICS_DIR = os.environ.get("PROMETHEUS_MULTIPROC_DIR", "")
 #: The queue that this process serves; django-q2 reads the variable by itself.
 QUEUE = os.environ.get("Q_CLUSTER_NAME", "")
 
@@ -86,8 +89,8 @@ HSTS_SECONDS = env.integer(
 )
 SECURE_HSTS_SECONDS = HSTS_SECONDS if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
-# The probes of an orchestrator come by plain http from inside.
-SECURE_REDIRECT_EXEMPT = [r"^health(/|$)"]
+# The probes of an orchestrator and Prometheus come by plain http from inside.
+SECURE_REDIRECT_EXEMPT = [r"^health(/|$)", r"^metrics$"]
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
@@ -148,6 +151,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "transcription.web.request_log.RequestLogMiddleware",
+    "transcription.web.metrics.BeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "transcription.web.static.StaticFilesMiddleware",
     "transcription.web.page_policy.PagePolicyMiddleware",
@@ -160,6 +164,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "transcription.web.metrics.AfterMiddleware",
 ]
 ROOT_URLCONF = "asr_project.urls"
 WSGI_APPLICATION = "asr_project.wsgi.application"
@@ -225,7 +230,6 @@ AUTH_PASSWORD_VALIDATORS = [
 
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
-LOGOUT_REDIRECT_URL = "login"
 LOGOUT_REDIRECT_URL = "login"
 PASSWORD_RESET_TIMEOUT = 3600  # seconds that the link in the message holds
 
@@ -587,6 +591,16 @@ PROCESS_ROLE = os.environ.get("ASR_PROCESS_ROLE", "manage")
 LOG_LEVEL = env.choice(
     "ASR_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"), "Least level that is logged."
 )
+LOG_FORMATTERS: dict[str, dict[str, Any]] = {
+    "text": {"format": "%(asctime)s - %(name)s - %(levelname)s - %(message)s%(request_suffix)s"},
+    "json": {"()": "asr_project.json_logs.json_formatter"},
+}
+LOG_FORMAT = env.choice(
+    "ASR_LOG_FORMAT",
+    "text",
+    tuple(LOG_FORMATTERS),
+    "Form of the log: lines for people, or an object of JSON on each line.",
+)
 LOG_FILE_BYTES = (
     1024
     * 1024
@@ -597,13 +611,12 @@ LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {"request_id": {"()": "asr_project.logs.RequestIdFilter"}},
-    "formatters": {
-        "line": {"format": "%(asctime)s - %(name)s - %(levelname)s - %(message)s%(request_suffix)s"}
-    },
+    # The one alone: what is named here is imported.
+    "formatters": {"chosen": LOG_FORMATTERS[LOG_FORMAT]},
     "handlers": {
         "console": {
             "class": "logging.StreamHandler",
-            "formatter": "line",
+            "formatter": "chosen",
             "filters": ["request_id"],
         },
         "file": {
@@ -612,7 +625,7 @@ LOGGING: dict[str, Any] = {
             "role": PROCESS_ROLE,
             "maxBytes": LOG_FILE_BYTES,
             "backupCount": LOG_FILES_KEPT,
-            "formatter": "line",
+            "formatter": "chosen",
             "filters": ["request_id"],
         },
     },

@@ -182,7 +182,7 @@ def test_the_picture_shows_what_was_recognised_and_has_the_figures_beside_it(
 ) -> None:
     throughput.note_completed(audio_seconds=600.0, engine_seconds=20.0)
     throughput.note_completed(audio_seconds=120.0, engine_seconds=4.0)
-    throughput.note_failed()
+    throughput.note_failed("not_audio")
 
     html = staff.get(ROOM).content.decode()
 

@@ -1,9 +1,14 @@
-"""Every page in both languages, on a desk and on a phone: nothing blocked or unreadable."""
+"""Every page in both languages, on a desk and on a phone: nothing blocked or unreadable.
+
+With ``ASR_TEST_PICTURES=FOLDER`` each is also kept there as a picture, whole, by day and by night.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,6 +33,7 @@ PAGES = {
     "review": f"{ADMIN}/transcription/{{id}}/review/",
     "engine room": f"{ADMIN}/engine-room/",
     "pausing": f"{ADMIN}/engine-room/queue/pause/",
+    "reloading": f"{ADMIN}/engine-room/models/{{model}}/reload/",
     "quality": f"{ADMIN}/quality/",
     "models": f"{ADMIN}/speechmodel/",
     "a model": f"{ADMIN}/speechmodel/{{model}}/change/",
@@ -36,9 +42,22 @@ PAGES = {
     "a new term": f"{ADMIN}/glossaryterm/add/",
     "deliveries": f"{ADMIN}/delivery/",
     "endpoints": f"{ADMIN}/webhookendpoint/",
+    "bots": f"{ADMIN}/bot/",
+    "a new bot": f"{ADMIN}/bot/add/",
     "limits": f"{ADMIN}/userlimits/",
+    "access tokens": f"{ADMIN}/apitoken/",
+    "a new access token": f"{ADMIN}/apitoken/add/",
+    "people": "/admin/auth/user/",
+    "password": "/admin/password_change/",
     "API page": "/api/v1/docs/",
     "browsable API": "/api/v1/transcriptions/",
+}
+#: For those who have not logged in.
+STRANGERS = {
+    "log in": "/",
+    "staff log in": "/admin/login/",
+    "reset": "/accounts/password-reset/",
+    "nothing there": "/no-such-page/",
 }
 #: Django's own tables are as wide as their columns; what is around them scrolls, not the page.
 #: The forms of its change pages are stock, too.
@@ -87,6 +106,21 @@ def addresses(service: Measured) -> dict[str, str]:
     return {name: path.format(**ids) for name, path in PAGES.items()}
 
 
+def take_pictures(page: Any, name: str, language: str) -> None:
+    """Keep the page as it looks at both widths, in both schemes, where somebody asked for it."""
+    folder = os.environ.get("ASR_TEST_PICTURES")
+    if folder is None:
+        return
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        for size in (DESK, PHONE):
+            page.set_viewport_size(size)
+            page.wait_for_timeout(300)
+            picture = f"{name.replace(' ', '-')}.{language}.{size['width']}.{scheme}.png"
+            page.screenshot(path=Path(folder) / picture, full_page=True)
+    page.emulate_media(color_scheme="light")
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_page_is_right(
     browser: Browser, service: Measured, addresses: dict[str, str], language: str
@@ -101,6 +135,7 @@ def test_every_page_is_right(
         wrong += visitor.complaints
         visitor.complaints.clear()
         if name in FOREIGN:
+            take_pictures(page, name, language)
             return
         if page.locator("html").get_attribute("lang") != language:
             wrong.append("the language")
@@ -109,15 +144,16 @@ def test_every_page_is_right(
             width = page.evaluate("document.documentElement.scrollWidth")
             if width > size["width"] and name not in STOCK:
                 wrong.append(f"{width} pixels wide at {size['width']}")
+        take_pictures(page, name, language)
         wrong += problems(page)
         visitor.complaints.clear()  # what axe itself put into the page
 
     def scenario(page: Any) -> None:
         visitor = Visitor(page, service, language)
-        page.goto(f"{visitor.root}/accounts/password-reset/")
-        assert problems(page) == []
-        page.goto(visitor.root)
-        assert problems(page) == []
+        for name, path in STRANGERS.items():
+            page.goto(visitor.root + path)
+            assert problems(page) == []
+            take_pictures(page, name, language)
         visitor.log_in()
         for name, path in addresses.items():
             look(visitor, name, path)

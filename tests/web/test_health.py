@@ -1,25 +1,30 @@
-"""``GET /health``."""
+"""``GET /health``, ``/health/live``, ``/health/ready``."""
 
 from __future__ import annotations
 
+import threading
 import tomllib
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import OperationalError
 from django.test import Client
+from django.utils import timezone
 
-from transcription.models import SpeechModel
+from tests.served import PATIENCE_SECONDS, eventually
+from transcription.models import SpeechModel, Worker
 from transcription.services import queue
-from transcription.web.health import first_model
+from transcription.web.health import Remembered, obstacles, standing
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(autouse=True)
 def nothing_is_remembered() -> None:
-    first_model.forget()
+    standing.forget()
+    obstacles.forget()
 
 
 @pytest.mark.parametrize("path", ["/health", "/health/"])
@@ -71,9 +76,144 @@ def test_a_database_that_does_not_answer_makes_it_503(monkeypatch: Any) -> None:
     for _ in range(2):  # the second from memory
         response = Client().get("/health")
         assert (response.status_code, response.json()["status"]) == (503, "unavailable")
-    first_model.forget()
+    standing.forget()
 
 
 def test_it_is_for_looking_only(db: None) -> None:
     assert Client().post("/health").status_code == 405
     assert Client().head("/health").status_code == 200
+
+
+def worker(cluster: str, **fields: Any) -> Worker:
+    return Worker.objects.create(host="gpu-box", pid=1, cluster=f"{cluster}@1a2b", **fields)
+
+
+@pytest.fixture
+def working_service(db: None) -> None:
+    SpeechModel.objects.create(name="fake", engine="fake", generation=1)
+    worker("engine-0", loaded=[{"name": "fake", "generation": 1}], seen={"fake": 1})
+    worker("chores")
+
+
+def readiness_told(language: str = "en") -> tuple[int, dict[str, Any]]:
+    obstacles.forget()
+    response = Client().get("/health/ready", headers={"Accept-Language": language})
+    return response.status_code, response.json()
+
+
+def test_a_process_is_alive_whatever_the_database_does(django_assert_num_queries: Any) -> None:
+    # No database is allowed in this test at all.
+    response = Client().get("/health/live")
+    assert (response.status_code, response.json()["status"]) == (200, "ok")
+
+
+def test_it_is_ready_where_workers_live_and_a_model_is_loaded(working_service: None) -> None:
+    assert readiness_told() == (
+        200,
+        {
+            "status": "ready",
+            "checks": dict.fromkeys(("database", "disk", "workers", "model"), "ok"),
+            "reasons": [],
+        },
+    )
+
+
+def test_a_paused_queue_is_no_reason_to_send_uploads_elsewhere(working_service: None) -> None:
+    queue.pause()
+    assert readiness_told()[0] == 200
+
+
+def _silence_the_engine() -> None:
+    Worker.objects.filter(cluster__startswith="engine").update(
+        heartbeat_at=timezone.now() - timedelta(minutes=5)
+    )
+
+
+def _load_it_now() -> None:
+    Worker.objects.filter(cluster__startswith="engine").update(
+        loaded=[], seen={}, loading=[{"name": "fake", "generation": 1, "since": "2026-01-01"}]
+    )
+
+
+def _fail_to_load_it() -> None:
+    Worker.objects.filter(cluster__startswith="engine").update(
+        loaded=[], failed=[{"name": "fake", "generation": 1, "message": "no such file"}]
+    )
+
+
+@pytest.mark.parametrize(
+    ("break_it", "subject", "code"),
+    [
+        (_silence_the_engine, "workers", "no_engine_worker"),
+        (lambda: Worker.objects.filter(cluster__startswith="chores").delete(), "workers",
+         "no_chores_worker"),
+        (lambda: SpeechModel.objects.update(enabled=False), "model", "no_model"),
+        (_load_it_now, "model", "model_loading"),
+        (_fail_to_load_it, "model", "model_failed"),
+    ],
+)  # fmt: skip
+def test_what_stands_in_the_way_is_told(
+    working_service: None, break_it: Any, subject: str, code: str
+) -> None:
+    break_it()
+    status, body = readiness_told()
+    assert (status, body["status"], body["checks"][subject]) == (503, "not_ready", "failed")
+    assert [reason["code"] for reason in body["reasons"]] == [code]
+
+
+def test_a_full_disk_is_told_in_the_readers_language(working_service: None, settings: Any) -> None:
+    settings.MIN_FREE_DISK_BYTES = 2**60
+    status, body = readiness_told()
+    assert (status, body["checks"]["disk"]) == (503, "failed")
+    assert "ASR_MIN_FREE_DISK_MB" in body["reasons"][0]["message"]
+    assert "磁盘" in readiness_told("zh-CN")[1]["reasons"][0]["message"]
+
+
+def test_of_a_database_that_is_silent_nothing_else_is_claimed(monkeypatch: Any) -> None:
+    from transcription.services import readiness
+
+    def fail() -> None:
+        raise OperationalError("the disk is on fire")
+
+    monkeypatch.setattr(readiness, "_obstacles", fail)
+    status, body = readiness_told()
+    assert (status, [reason["code"] for reason in body["reasons"]]) == (
+        503,
+        ["database_unavailable"],
+    )
+    assert body["checks"] == {
+        "database": "failed",
+        "disk": "ok",
+        "workers": "unknown",
+        "model": "unknown",
+    }
+
+
+def test_probes_cost_three_queries_in_two_seconds(
+    working_service: None, django_assert_num_queries: Any
+) -> None:
+    with django_assert_num_queries(3):
+        for _ in range(5):
+            assert Client().get("/health/ready").status_code == 200
+
+
+def test_while_one_asks_the_others_are_told_what_was_known() -> None:
+    asked, answer = threading.Event(), threading.Event()
+
+    def ask() -> str:
+        if asked.is_set():  # the second time: slow
+            answer.wait(PATIENCE_SECONDS)
+            return "new"
+        asked.set()
+        return "old"
+
+    remembered = Remembered(ask)
+    assert remembered.tell() == "old"
+    remembered._until_seconds = 0.0
+    slow = threading.Thread(target=remembered.tell)
+    slow.start()
+    eventually(remembered._asking.locked)
+    assert remembered.tell() == "old"
+    answer.set()
+    slow.join()
+    assert remembered.tell() == "new"

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
+import sys
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from django.test import AsyncClient, Client
 
+from asr_project.json_logs import json_formatter
 from tests.served import Served
 
 
@@ -85,3 +89,43 @@ def test_the_file_of_the_log_has_time_logger_level_line_and_id(
         written,
         re.MULTILINE,
     )
+
+
+# --- for programs
+
+
+def test_with_json_every_line_of_a_process_is_an_object_with_the_id_of_its_request(
+    serve: Callable[..., Served],
+) -> None:
+    served = serve(ASR_LOG_FORMAT="json")
+    served.request("GET", "/health?secret=1", headers={"X-Request-ID": "order-7"})
+    served.request("GET", "/no-such-page")
+    served.stop()
+
+    lines = [json.loads(line) for line in served.log.splitlines()]
+    [mine] = [line for line in lines if line.get("request_id") == "order-7"]
+    assert list(mine)[:4] == ["timestamp", "level", "logger", "event"]
+    assert datetime.fromisoformat(mine["timestamp"]).utcoffset() == timedelta(0)
+    assert mine["event"].startswith("GET /health 200 ")
+    assert (mine["method"], mine["path"], mine["status"]) == ("GET", "/health", 200)
+    assert isinstance(mine["seconds"], float)
+    assert "secret" not in served.log
+    in_the_file = (served.data_dir / "logs" / "web.log").read_text(encoding="utf-8")
+    assert [json.loads(line) for line in in_the_file.splitlines()] == lines
+
+
+def test_a_failure_is_one_object_with_its_traceback() -> None:
+    formatter = json_formatter()
+    try:
+        raise ValueError("坏了\nindeed")
+    except ValueError:
+        record = logging.getLogger("x").makeRecord(
+            "x", logging.ERROR, __file__, 1, "It %s", ("broke",), sys.exc_info()
+        )
+    line = formatter.format(record)
+    assert "\n" not in line
+    assert "坏了" in line
+    told = json.loads(line)
+    assert (told["level"], told["event"]) == ("error", "It broke")
+    assert told["exception"].startswith("Traceback")
+    assert "request_id" not in told

@@ -30,6 +30,7 @@ def programs(**changes: object) -> dict[str, Program]:
         "chores_workers": 2,
         "device": "auto",
         "gpu_present": False,
+        "metrics_dir": "metrics",
         **changes,
     }
     return {program.name: program for program in service_programs(**settings)}  # type: ignore[arg-type]

@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 #: Addresses that answer in the envelope, whatever happens.
 ENVELOPE_PATHS = frozenset({"/api/v1/transcribe", "/api/v1/transcribe/"})
 #: First parts of the paths that programs call: they never get a page for people.
-API_ROOTS = frozenset({"api", "v1", "health"})
+API_ROOTS = frozenset({"api", "v1", "health", "metrics"})
 #: An address for programs among those for people.
 RELOAD_PATH = "/admin/reload-model"
 #: When to try again after a failure of the database or the like.

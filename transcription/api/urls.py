@@ -7,6 +7,7 @@ from rest_framework import routers
 
 from transcription.api.browser_token import BrowserTokenView
 from transcription.api.glossary import GlossaryViewSet
+from transcription.api.metrics import MetricsView
 from transcription.api.reload_model import ReloadModelView
 from transcription.api.review import ReviewViewSet
 from transcription.api.schema.views import DocsView, SchemaView
@@ -16,7 +17,7 @@ from transcription.api.transcriptions import TranscriptionViewSet
 from transcription.api.webhooks import WebhookDeliveryViewSet, WebhookEndpointViewSet
 from transcription.web.accounts import LogIn, LogOut
 from transcription.web.counting import limited_login
-from transcription.web.health import health
+from transcription.web.health import health, live, ready
 
 
 class Router(routers.DefaultRouter):
@@ -61,6 +62,9 @@ browser_token = BrowserTokenView.as_view()
 urlpatterns: list[URLPattern | URLResolver] = [
     path("health", health, name="health"),
     path("health/", health),
+    path("health/live", live, name="health-live"),
+    path("health/ready", ready, name="health-ready"),
+    path("metrics", MetricsView.as_view(), name="metrics"),
     # Before the admin's own addresses, which are for people.
     path("admin/reload-model", reload_model, name="reload-model"),
     path("admin/reload-model/", reload_model),

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+
+logger = logging.getLogger(__name__)
 
 _CGROUP = Path("/sys/fs/cgroup")
 
@@ -35,6 +39,21 @@ def memory_of(device: str) -> DeviceMemory | None:
     # What torch keeps for later is as good as free to it.
     kept_bytes = cuda.memory_reserved(device) - cuda.memory_allocated(device)
     return DeviceMemory(total_bytes=total_bytes, free_bytes=free_bytes + kept_bytes)
+
+
+def memory_in_use_of(device: str) -> DeviceMemory | None:
+    """As ``memory_of``, for a report on a device that a model already lies on.
+
+    Nothing is imported for it: None where an engine without torch holds the GPU. Nor does a
+    driver that fails take the report with it.
+    """
+    if device != "cpu" and "torch" not in sys.modules:
+        return None
+    try:
+        return memory_of(device)
+    except RuntimeError as error:
+        logger.warning("The memory of %s cannot be asked for: %s", device, error)
+        return None
 
 
 def cpu_memory(

@@ -11,6 +11,7 @@ from transcription.models.revision import Presence, Revision
 from transcription.models.search_text import SearchText
 from transcription.models.segment import Segment
 from transcription.models.speech_model import SpeechModel
+from transcription.models.tally import Tally
 from transcription.models.token import ApiToken
 from transcription.models.transcription import Transcription
 from transcription.models.webhook import Bot, CallbackSecret, Event, WebhookEndpoint
@@ -35,6 +36,7 @@ __all__ = [
     "SearchText",
     "Segment",
     "SpeechModel",
+    "Tally",
     "Throughput",
     "Transcription",
     "UserLimits",

@@ -30,6 +30,9 @@ class Worker(models.Model):
     """What left the memory last, the newest at the end: name, generation, at, unloaded_because."""
     seen = models.JSONField(_("generations seen"), default=dict)
     """The generation of each model that this worker knows of: name to number."""
+    device_memory = models.JSONField(_("memory of the device"), null=True, default=None)
+    """device, free_bytes, total_bytes of what it loads models onto; null: it loads none, or nobody
+    can tell."""
     error = models.TextField(_("error"), blank=True, default="")
     """What went wrong last with loading a model; empty: nothing."""
 

@@ -170,6 +170,34 @@ def _queue(workers: Sequence[WorkerState], found: Sequence[ModelState]) -> Queue
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class WorkState:
+    """What waits and runs of one kind of work; counts end at ``COUNT_LIMIT``."""
+
+    waiting: int
+    running: int
+    #: Since when the oldest that waits could have been taken; None: none waits.
+    oldest_since: datetime | None
+
+
+def work() -> dict[str, WorkState]:
+    """Return what waits and runs, by kind: recordings to prepare or finish, chunks, deliveries."""
+    return {
+        "recording": _work(Transcription.objects.all()),
+        "chunk": _work(Chunk.objects.all()),
+        "delivery": _work(Delivery.objects.all()),
+    }
+
+
+def _work(rows: QuerySet[Any, Any]) -> WorkState:
+    pending = rows.filter(state=State.PENDING)
+    return WorkState(
+        waiting=counted(pending),
+        running=counted(rows.filter(state=State.LEASED)),
+        oldest_since=pending.order_by("not_before").values_list("not_before", flat=True).first(),
+    )
+
+
 def _oldest_since() -> datetime | None:
     # One look-up in the index for each status; a list of both would sort what is unfinished.
     firsts = [

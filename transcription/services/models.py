@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from transcription.models import SpeechModel, Worker
@@ -243,11 +243,7 @@ def standing_of(model: SpeechModel) -> ModelStanding:
 
 def standings(models: Iterable[SpeechModel]) -> list[ModelStanding]:
     """Return how far the living workers are with each of the models; one query."""
-    workers = list(
-        Worker.objects.filter(
-            cluster__startswith=bell.ENGINE, heartbeat_at__gte=timezone.now() - silence()
-        )
-    )
+    workers = list(alive_workers().filter(cluster__startswith=bell.ENGINE))
     found = []
     for model in models:
         each = tuple(_standing_in(worker, model) for worker in workers)
@@ -260,6 +256,11 @@ def standings(models: Iterable[SpeechModel]) -> list[ModelStanding]:
             )
         )
     return found
+
+
+def alive_workers() -> QuerySet[Worker]:
+    """Return the workers whose heartbeat is not too old."""
+    return Worker.objects.filter(heartbeat_at__gte=timezone.now() - silence())
 
 
 def silence() -> timedelta:

@@ -16,6 +16,8 @@ from django.utils import timezone
 
 from transcription.models import Throughput
 from transcription.models.queue import THROUGHPUT_SECONDS
+from transcription.services import tally
+from transcription.services.tally import Count
 
 KEPT = timedelta(days=100)
 
@@ -41,11 +43,22 @@ class Span:
 def note_completed(*, audio_seconds: float, engine_seconds: float) -> None:
     """Count a completed recording, in the transaction that completed it, at its end."""
     _add(recordings=1, audio_seconds=audio_seconds, engine_seconds=engine_seconds)
+    tally.add(
+        {
+            (Count.RECORDINGS, "completed"): 1,
+            (Count.AUDIO_SECONDS, ""): audio_seconds,
+            (Count.ENGINE_SECONDS, ""): engine_seconds,
+        }
+    )
 
 
-def note_failed() -> None:
-    """Count a failed recording, in the transaction that made it fail, at its end."""
+def note_failed(code: str) -> None:
+    """Count a failed recording, in the transaction that made it fail, at its end.
+
+    ``code`` is that of the error, as it stands in the recording.
+    """
     _add(failures=1)
+    tally.add({(Count.RECORDINGS, "failed"): 1, (Count.FAILURES, code): 1})
 
 
 def _add(**amounts: float) -> None:

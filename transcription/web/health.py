@@ -1,13 +1,18 @@
-"""``GET /health``: an answer at once, however many wait for theirs."""
+"""Whether the service is there: ``GET /health``, ``/health/live`` and ``/health/ready``.
+
+An answer at once, however many wait for theirs, and however often somebody asks.
+"""
 
 from __future__ import annotations
 
 import logging
+import threading
 import time
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from django.conf import settings
 from django.db import Error as DatabaseError
@@ -15,10 +20,12 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 
 from transcription.models import SpeechModel
+from transcription.services import readiness
 from transcription.services.queue import is_paused
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
 API_ROOT = "/api/v1/transcribe"
 #: How old what is told may be.
 REMEMBER_SECONDS = 2.0
@@ -42,33 +49,43 @@ class Standing:
     queue_paused: bool
 
 
-class FirstModel:
-    """How the service stands, asked for once in a while and not per request."""
+class Remembered(Generic[T]):
+    """What is asked for once in a while and not per request."""
 
-    def __init__(self) -> None:
-        self._until_seconds = 0.0
-        self._standing = Standing(model=None, queue_paused=False)
-        self._error: DatabaseError | None = None
+    def __init__(self, ask: Callable[[], T]) -> None:
+        self._ask = ask
+        self._asking = threading.Lock()
+        self._until_seconds = float("-inf")
+        self._told: T | DatabaseError | None = None
 
-    def standing(self) -> Standing:
-        """Return how the service stands; raises ``django.db.Error``."""
-        now_seconds = time.monotonic()
-        if now_seconds >= self._until_seconds:
-            # Set first: those who come meanwhile take the old answer and do not ask too.
-            self._until_seconds = now_seconds + REMEMBER_SECONDS
+    def tell(self) -> T:
+        """Return it, as it was ``REMEMBER_SECONDS`` ago at most; raises ``django.db.Error``.
+
+        While somebody asks anew, which may take a while, the others are told what was known.
+        """
+        if time.monotonic() >= self._until_seconds and self._asking.acquire(
+            blocking=self._told is None
+        ):
             try:
-                self._standing = _standing()
-                self._error = None
-            except DatabaseError as error:
-                logger.exception("The database does not answer.")
-                self._error = error
-        if self._error is not None:
-            raise self._error
-        return self._standing
+                if time.monotonic() >= self._until_seconds:
+                    self._renew()
+            finally:
+                self._asking.release()
+        if isinstance(self._told, DatabaseError):
+            raise self._told
+        return self._told  # type: ignore[return-value]  # it was asked for: above, or by another
+
+    def _renew(self) -> None:
+        try:
+            self._told = self._ask()
+        except DatabaseError as error:
+            logger.exception("The database does not answer.")
+            self._told = error
+        self._until_seconds = time.monotonic() + REMEMBER_SECONDS
 
     def forget(self) -> None:
         """Ask anew at the next call."""
-        self._until_seconds = 0.0
+        self._until_seconds, self._told = float("-inf"), None
 
 
 def _standing() -> Standing:
@@ -78,7 +95,9 @@ def _standing() -> Standing:
     )
 
 
-first_model = FirstModel()
+# By name, and not bound now: whatever stands there when it is asked.
+standing = Remembered(lambda: _standing())
+obstacles = Remembered(lambda: readiness.reasons())
 
 
 @require_safe
@@ -92,12 +111,39 @@ def health(request: HttpRequest) -> JsonResponse:
         "queue_paused": False,
     }
     try:
-        standing = first_model.standing()
-        body["model"] = standing.model
-        body["queue_paused"] = standing.queue_paused
+        found = standing.tell()
+        body["model"] = found.model
+        body["queue_paused"] = found.queue_paused
     except DatabaseError:
         body["status"] = "unavailable"
         body["message"] = "The database does not answer."
-    response = JsonResponse(body, status=200 if body["status"] == "ok" else 503)
+    return _answer(body, is_well=body["status"] == "ok")
+
+
+@require_safe
+def live(request: HttpRequest) -> JsonResponse:
+    """Say that this process answers: what fails here is mended by starting it anew."""
+    return _answer({"status": "ok", "version": version()}, is_well=True)
+
+
+@require_safe
+def ready(request: HttpRequest) -> JsonResponse:
+    """Say whether a recording that comes now would become text, and else why not; then 503."""
+    found = obstacles.tell()
+    is_known = not any(reason.code == "database_unavailable" for reason in found)
+    body: dict[str, Any] = {
+        "status": "not_ready" if found else "ready",
+        "checks": {
+            subject: "ok" if is_known or subject == "disk" else "unknown"
+            for subject in readiness.SUBJECTS
+        },
+        "reasons": [{"code": reason.code, "message": reason.words} for reason in found],
+    }
+    body["checks"].update((reason.subject, "failed") for reason in found)
+    return _answer(body, is_well=not found)
+
+
+def _answer(body: dict[str, Any], *, is_well: bool) -> JsonResponse:
+    response = JsonResponse(body, status=200 if is_well else 503)
     response.headers["Cache-Control"] = "no-store"
     return response

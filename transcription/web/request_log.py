@@ -37,13 +37,22 @@ class RequestLogMiddleware:
             response.headers[HEADER] = current_request_id()
             body = scope.get("asr.body")
             is_gone = body is not None and body.is_disconnected
+            # The path alone: a query may hold what is nobody's business in a log. As it was sent,
+            # so that no line break of a path starts a line of its own.
+            path = request.get_full_path().partition("?")[0]
+            status = CLIENT_GONE if is_gone else response.status_code
             logger.info(
                 "%s %s %d %.2fs",
                 request.method,
-                # The path alone: a query may hold what is nobody's business in a log. As it
-                # was sent, so that no line break of a path starts a line of its own.
-                request.get_full_path().partition("?")[0],
-                CLIENT_GONE if is_gone else response.status_code,
-                time.perf_counter() - started,
+                path,
+                status,
+                seconds := time.perf_counter() - started,
+                extra={
+                    # The same for programs that read logs.
+                    "method": request.method,
+                    "path": path,
+                    "status": status,
+                    "seconds": round(seconds, 4),
+                },
             )
         return response

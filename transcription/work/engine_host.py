@@ -8,13 +8,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
 
 from transcription.engines.base import Engine, EngineConfig, EngineError, EngineMemoryError
-from transcription.engines.devices import DeviceMemory
+from transcription.engines.devices import DeviceMemory, memory_in_use_of
 from transcription.engines.registry import build
 from transcription.models import SpeechModel
 from transcription.work import memory
@@ -93,6 +94,7 @@ class EngineHost:
         """Return what the Worker row says of all this, by its fields."""
         with self._state:
             return {
+                "device_memory": self._memory_report(),
                 "loaded": [one.as_row() for one in self._ready.values()],
                 "loading": [self._load.as_row()] if self._load else [],
                 "failed": [one.as_row() for _, one in sorted(self._failed.items())],
@@ -100,6 +102,12 @@ class EngineHost:
                 "seen": dict(self._seen),
                 "error": self.errors(),
             }
+
+    def _memory_report(self) -> dict[str, Any] | None:
+        """Return what the device has, once a model is there: before, nobody opens a device."""
+        device = next((one.loaded.device for one in self._ready.values()), None)
+        found = memory_in_use_of(device) if device else None
+        return {"device": device, **asdict(found)} if found else None
 
     def waited_since(self, name: str, waited_seconds: float) -> float:
         """Return how long a model's chunks have waited since it left the memory, if it did."""

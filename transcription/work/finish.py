@@ -137,7 +137,7 @@ def _finish(row: Transcription) -> None:
         if status != Status.CANCELLED:  # of that was told when it was cancelled
             outbox.announce(row)
             if status == Status.FAILED:
-                throughput.note_failed()
+                throughput.note_failed(error_code)
             else:
                 throughput.note_completed(
                     audio_seconds=row.duration_seconds or 0.0, engine_seconds=spent

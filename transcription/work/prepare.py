@@ -157,7 +157,7 @@ def fail(row: Transcription, code: str, detail: str, **details: object) -> None:
                 transcription=row.pk, state__in=[State.PENDING, State.LEASED]
             ).update(state=State.CANCELLED, lease_token=None, lease_until=None, leased_by="")
             outbox.announce(row)
-            throughput.note_failed()
+            throughput.note_failed(code)
     if failed:
         work_file(row.pk).unlink(missing_ok=True)
         logger.warning("%s failed with %s: %s", row.pk, code, detail)

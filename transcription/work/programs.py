@@ -34,23 +34,27 @@ def service_programs(
     chores_workers: int,
     device: str,
     gpu_present: bool,
+    metrics_dir: str,
 ) -> list[Program]:
     """Return everything that ``serve`` runs; ``manage`` is the path of manage.py.
 
-    ``web_processes`` 0: only the clusters, for a host that only works. Raises ``ValueError``,
-    see ``device_of_cluster``.
+    ``web_processes`` 0: only the clusters, for a host that only works. In ``metrics_dir`` several
+    web processes add up what they count. Raises ``ValueError``, see ``device_of_cluster``.
     """
 
     def command(*words: str) -> tuple[str, ...]:
         return (sys.executable, manage, *words)
 
+    # Every request has a thread of its own; without this each gets an arena, and what one large
+    # answer took is never used by another.
+    web_environment = {"MALLOC_ARENA_MAX": "2"}
+    if web_processes > 1:
+        web_environment["PROMETHEUS_MULTIPROC_DIR"] = metrics_dir
     web: Sequence[Program] = [
         Program(
             name=f"web-{number}" if web_processes > 1 else "web",
             command=command("web", "--fd", str(listening_fd)),
-            # Every request has a thread of its own; without this each gets an arena, and what
-            # one large answer took is never used by another.
-            environment={"MALLOC_ARENA_MAX": "2"},
+            environment=web_environment,
             descriptors=(listening_fd,),
             stops_first=True,
         )

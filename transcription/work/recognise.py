@@ -21,7 +21,8 @@ from transcription.audio.workfile import WorkFileError, read_span
 from transcription.engines.base import SAMPLE_RATE_HZ, Clip
 from transcription.models import Chunk, LeasedWork, SpeechModel, Transcription
 from transcription.models.leases import in_seconds, max_attempts, pause_seconds
-from transcription.services import bell, queue
+from transcription.services import bell, queue, tally
+from transcription.services.tally import Count
 from transcription.text.context import join_context
 from transcription.work.batching import WaitingChunk, choose_batch
 from transcription.work.choosing import held_back
@@ -336,6 +337,15 @@ def _store(
                 forget_text_of_other_weights(key, ready.loaded.digest)
             if advance(key):
                 complete.append(key)
+        longest_seconds = max(clip.duration_seconds for clip in clips)
+        tally.add(
+            {
+                (Count.BATCHES, ""): 1,
+                (Count.BATCH_CLIPS, ""): len(clips),
+                (Count.BATCH_AUDIO_SECONDS, ""): sum(clip.duration_seconds for clip in clips),
+                (Count.BATCH_PADDED_SECONDS, ""): longest_seconds * len(clips),
+            }
+        )
     return complete
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import http.client
 import ipaddress
 import logging
+import shutil
 import socket
 from collections.abc import Sequence
+from pathlib import Path
 
 from django.conf import settings
 from django.db import close_old_connections, connections
@@ -85,6 +87,13 @@ def release(holder: str) -> int:
         connections.close_all()  # the launcher keeps none while nothing happens
 
 
+def _empty_folder(path: Path) -> Path:
+    """Make the folder anew; nothing of an earlier run is counted once more."""
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir(mode=0o700)
+    return path
+
+
 def serve(*, host: str, port: int, web: bool) -> int:
     """Run the service until it is told to stop; return the exit status (see ``Launcher.run``).
 
@@ -105,6 +114,7 @@ def serve(*, host: str, port: int, web: bool) -> int:
         chores_workers=settings.CHORES_WORKERS,
         device=settings.DEVICE,
         gpu_present=gpu_is_present(),
+        metrics_dir=str(_empty_folder(settings.RUN_DIR / "metrics")),
     )
 
     def on_ready(seconds: float) -> None:

@@ -14,8 +14,9 @@ from django.db.models.functions import Now
 
 from transcription.models import Chunk, Delivery, LeasedWork, Transcription, Worker
 from transcription.models.leases import in_seconds
-from transcription.services import bell, outbox, throughput
+from transcription.services import bell, outbox, tally, throughput
 from transcription.services.errors import ERRORS
+from transcription.services.tally import Count
 from transcription.work.progress import advance, give_up
 
 logger = logging.getLogger(__name__)
@@ -24,6 +25,12 @@ State, Status, Step = LeasedWork.State, Transcription.Status, Transcription.Step
 #: A body still arriving is younger than this; an older file was left by a process that died.
 STALE_UPLOAD_SECONDS = 24 * 3600.0
 FORGOTTEN_WORKER = timedelta(minutes=10)
+#: What is leased, as it is called where it is counted.
+KINDS: dict[str, type[Transcription] | type[Chunk] | type[Delivery]] = {
+    "chunk": Chunk,
+    "recording": Transcription,
+    "delivery": Delivery,
+}
 
 
 def release_leases(holder: str | None = None) -> int:
@@ -32,18 +39,18 @@ def release_leases(holder: str | None = None) -> int:
     Without a holder: leases that ran out. With one: all of that cluster's, at once, since the
     launcher saw it die. Work whose last attempt this was is given up.
     """
-    released = 0
-    for table in (Chunk, Transcription, Delivery):
-        released += table.objects.expire(holder=holder)
+    expired = {kind: table.objects.expire(holder=holder) for kind, table in KINDS.items()}
     for chunk in Chunk.objects.exhausted(holder=holder):
         give_up(chunk, "worker_crashed")
-        released += 1
+        expired["chunk"] += 1
     for row in Transcription.objects.exhausted(holder=holder):
-        released += _give_up_recording(row)
+        expired["recording"] += _give_up_recording(row)
     for message in Delivery.objects.exhausted(holder=holder):
-        released += message.finish(State.FAILED, error_code="worker_crashed")
+        expired["delivery"] += message.finish(State.FAILED, error_code="worker_crashed")
+    released = sum(expired.values())
     if released:
         logger.warning("%d pieces of work were interrupted and can be claimed again.", released)
+        tally.add({(Count.LEASES_EXPIRED, kind): count for kind, count in expired.items()})
         bell.wake(bell.CHORES)
         bell.wake(bell.ENGINE)
     return released
@@ -70,7 +77,7 @@ def _give_up_recording(row: Transcription) -> int:
                 state=State.CANCELLED
             )
             outbox.announce(row)
-            throughput.note_failed()
+            throughput.note_failed("worker_crashed")
     logger.error("%s ended its worker %d times and is given up.", row.pk, row.attempts)
     return int(failed)
 
