@@ -24,6 +24,8 @@ from transcription.models import Transcription
 Serve = Callable[..., Served]
 AXE = (Path(__file__).parent / "vendor" / "axe-4.14.1.js").read_text(encoding="utf-8")
 FIRST, SECOND, THIRD, FOURTH = SENTENCES
+#: What a page asks to hear of others.
+CHANGES = "**/review/changes/*"
 BOTH = pytest.mark.parametrize("language", ["en", "zh-hans"])
 
 
@@ -118,8 +120,8 @@ def test_two_pages_that_change_one_sentence_decide_in_words(
         with another_context(page) as context:
             other = ReviewPage(context.new_page(), served, opened.pk, bob).open()
             other.page.locator("[data-status=people]", has_text="ann").wait_for()
-            # Neither has heard of the other's edit when he makes his own.
-            page.route("**/review/changes/*", lambda route: route.abort())
+            # Ann has not heard of his edit when she makes her own.
+            page.route(CHANGES, lambda route: route.abort())
             other.row(1).click()
             other.page.keyboard.press("End")
             other.page.keyboard.type(" Says bob.")
@@ -133,10 +135,12 @@ def test_two_pages_that_change_one_sentence_decide_in_words(
             assert conflict.locator("q").text_content() == f"{SECOND} Says bob."
             assert review.rows()[1] == f"{SECOND} Says ann."
             page.keyboard.press("Control+Enter")
+            page.unroute(CHANGES)
             review.saved()
             # What the other does not touch comes to him by itself.
             other.poll()
             other.until_rows(FIRST, f"{SECOND} Says ann.", THIRD, FOURTH)
+            page.route(CHANGES, lambda route: route.abort())
             other.row(1).click()
             other.page.keyboard.press("End")
             other.page.keyboard.type(" Bob again.")
@@ -144,6 +148,7 @@ def test_two_pages_that_change_one_sentence_decide_in_words(
             page.keyboard.type(" Ann again.")
             conflict.get_by_role("button").nth(1).click()
             review.until_rows(FIRST, f"{SECOND} Says ann. Bob again.", THIRD, FOURTH)
+            page.unroute(CHANGES)
             review.saved()
             assert other.complaints == []
         assert review.complaints == []

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.engines.tone_words import speak
-from tests.work.conftest import wav
+from tests.work.conftest import follow_the_rows, wav
 from transcription.audio import split
 from transcription.engines.base import EngineError
 from transcription.models import SpeechModel
@@ -186,4 +186,5 @@ def test_whisper_gives_words_too(transactional_db, post, work, speech) -> None:
     assert times == sorted(times)
     assert 0.0 <= times[0] < times[-1] <= row.duration_seconds
     assert all(0.0 < word["probability"] <= 1.0 for word in words)
+    follow_the_rows()  # as the ticker does, which saw nothing while it was being loaded
     assert SpeechModel.objects.get().gives_words is True
