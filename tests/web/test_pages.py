@@ -54,7 +54,7 @@ def shown(browser: Client, **query: str) -> list[str]:
     return [str(row) for row in response.context["rows"]]
 
 
-@pytest.mark.parametrize("path", ["/", "/history/", f"/transcriptions/{uuid.uuid4()}/"])
+@pytest.mark.parametrize("path", ["/", "/history/", f"/transcriptions/{uuid.UUID(int=1)}/"])
 def test_a_visitor_without_an_account_is_led_to_the_log_in_and_back(path: str) -> None:
     response = Client().get(path)
     assert response.status_code == 302

@@ -147,6 +147,8 @@ def _pages(rows: int, filled: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
             admin(q="我们", created_from=str(year), created_to=str(year + timedelta(days=30))),
         ),
         "admin, one transcription": ("admin", f"{ADMIN}{filled['newest']}/change/"),
+        "engine room": ("admin", "/admin/transcription/engine-room/"),
+        "metrics": ("admin", "/metrics"),
     }
 
 
