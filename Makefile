@@ -7,6 +7,8 @@ PY = $(VENV)/bin/python
 MODEL = whisper-base
 # Set by hand: `make run PORT=9000`, `make test PYTEST="-k launcher -x"`.
 SERVE = $(if $(HOST),--host $(HOST)) $(if $(PORT),--port $(PORT))
+# The files of tests go to two processes, each file to one. For a debugger: PYTEST="-n 0 --pdb".
+SPREAD = -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help demo run test slow torture benchmark benchmark-qwen3 long lint format words screenshots client client-types ready dev-ready venv clean-venv
 .NOTPARALLEL:
@@ -36,7 +38,7 @@ run: ready
 	@exec $(PY) manage.py serve $(SERVE)
 
 test: dev-ready ready
-	$(PY) -m pytest -m "not torture and not slow" $(PYTEST)
+	$(PY) -m pytest -m "not torture and not slow" $(SPREAD) $(PYTEST)
 
 slow: dev-ready ready
 	$(PY) -m pytest -m slow $(PYTEST)

@@ -12,6 +12,24 @@ import pytest
 from tests.served import Served
 
 
+#: Files that take longest. Begun first, so that no process is left alone with one at the end.
+LONGEST = (
+    *("tests/test_postgresql.py", "tests/service/test_long_recording.py"),
+    *("tests/management/test_transcribe.py", "tests/service/test_schema.py"),
+    *("tests/engines/test_whisper.py", "tests/torture/test_torture.py"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first, each in its own order."""
+
+    def place(item: pytest.Item) -> int:
+        name = item.nodeid.partition("::")[0]
+        return LONGEST.index(name) if name in LONGEST else len(LONGEST)
+
+    items.sort(key=place)
+
+
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
     """A database in a file, as it is in service: threads and processes can share it."""

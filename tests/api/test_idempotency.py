@@ -173,7 +173,9 @@ def test_a_key_is_forgotten_in_time(client_of_ann: Client, at_once: None) -> Non
     assert not IdempotencyKey.objects.exists()
 
 
-def test_the_upkeep_of_the_chores_forgets_old_keys(db: None, monkeypatch: Any) -> None:
+def test_the_upkeep_of_the_chores_forgets_old_keys(
+    transactional_db: None, monkeypatch: Any
+) -> None:
     from transcription.work import chores
     from transcription.work.runtime import runtime
 

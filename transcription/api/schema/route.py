@@ -8,6 +8,7 @@ from drf_spectacular.openapi import AutoSchema
 from rest_framework.negotiation import DefaultContentNegotiation
 
 from transcription.api.authentication import is_anonymous_allowed
+from transcription.api.schema.health import probes
 from transcription.api.schema.refusals import (
     EVERYWHERE,
     WITH_A_BODY,
@@ -105,43 +106,8 @@ def _is_second(path: str, paths: set[str]) -> bool:
 
 
 def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Add what no view says: ``/health``, which is a plain view of Django's, headers, version."""
-    content = {
-        "application/json": {
-            "schema": {
-                "type": "object",
-                "required": ["status", "model", "api_root", "version", "queue_paused"],
-                "properties": {
-                    "status": {"type": "string", "enum": ["ok", "unavailable"]},
-                    "model": {"type": "string", "nullable": True},
-                    "api_root": {"type": "string"},
-                    "version": {"type": "string"},
-                    "queue_paused": {
-                        "type": "boolean",
-                        "description": "Recordings are accepted and wait: see the engine room.",
-                    },
-                    "message": {"type": "string"},
-                },
-            }
-        }
-    }
-    headers = {"X-Request-ID": _header("RequestId")}
-    result["paths"]["/health"] = {
-        "get": {
-            "operationId": "health",
-            "description": "Whether the service answers, and with which model.",
-            "tags": ["health"],
-            "security": [{}],
-            "responses": {
-                "200": {"description": "It does.", "content": content, "headers": headers},
-                "503": {
-                    "description": "Its database does not answer.",
-                    "content": content,
-                    "headers": headers,
-                },
-            },
-        }
-    }
+    """Add what no view says: the probes, which are plain views of Django's, headers, version."""
+    result["paths"].update(probes({"X-Request-ID": _header("RequestId")}))
     result.setdefault("components", {})["headers"] = HEADERS
     result["info"]["version"] = version()
     return result
