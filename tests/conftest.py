@@ -11,7 +11,6 @@ import pytest
 
 from tests.served import Served
 
-
 #: Files that take longest. Begun first, so that no process is left alone with one at the end.
 LONGEST = (
     *("tests/test_postgresql.py", "tests/service/test_long_recording.py"),

@@ -144,8 +144,8 @@ def test_every_page_is_right(
             width = page.evaluate("document.documentElement.scrollWidth")
             if width > size["width"] and name not in STOCK:
                 wrong.append(f"{width} pixels wide at {size['width']}")
-        take_pictures(page, name, language)
         wrong += problems(page)
+        take_pictures(page, name, language)
         visitor.complaints.clear()  # what axe itself put into the page
 
     def scenario(page: Any) -> None:

@@ -14,6 +14,8 @@ from django.contrib.auth.models import Group, Permission, User
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from transcription.admin.common import LabelledTimes
+
 #: What the permissions that every model has allow.
 ACTIONS = {
     "add": _("Can add %(name)s"),
@@ -53,7 +55,7 @@ admin.site.unregister([User, Group])
 
 
 @admin.register(User)
-class OurUserAdmin(WithPermissions, UserAdmin):
+class OurUserAdmin(LabelledTimes, WithPermissions, UserAdmin):
     """Django's page of users."""
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 from django.contrib import admin
 from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.admin.widgets import AdminSplitDateTime
 from django.core.paginator import Paginator
 from django.db import models
+from django.forms import Field
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 
 #: Rows that a list counts; nobody pages further, and counting a million takes seconds. Of more
 #: the list says that they are more (``templates/admin/transcription/pagination.html``).
@@ -37,6 +40,20 @@ class CappedPaginator(Paginator):
     def is_capped(self) -> bool:
         """Whether there are more rows than it counts."""
         return isinstance(self.object_list, models.QuerySet) and self._seen > COUNT_LIMIT
+
+
+class LabelledTimes(admin.ModelAdmin):
+    """Names the two fields of a moment for those who cannot see them: Django's have no label."""
+
+    def formfield_for_dbfield(
+        self, db_field: models.Field[Any, Any], request: HttpRequest, **kwargs: Any
+    ) -> Field | None:
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None and isinstance(field.widget, AdminSplitDateTime):
+            day, time = field.widget.widgets
+            day.attrs["aria-label"] = gettext("%(field)s: date") % {"field": field.label}
+            time.attrs["aria-label"] = gettext("%(field)s: time") % {"field": field.label}
+        return field
 
 
 def log(request: HttpRequest, rows: Sequence[models.Model], words: str) -> None:

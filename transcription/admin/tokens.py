@@ -12,13 +12,14 @@ from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from transcription.admin.common import LabelledTimes
 from transcription.admin.own_rows import OwnRowsAdmin
 from transcription.models import ApiToken
 from transcription.services import tokens
 
 
 @admin.register(ApiToken)
-class ApiTokenAdmin(OwnRowsAdmin):
+class ApiTokenAdmin(LabelledTimes, OwnRowsAdmin):
     """Superusers see and make everybody's; other staff their own, or a token of a superuser
     would be theirs for the asking."""
 
