@@ -7,12 +7,15 @@ from typing import cast
 
 from django.contrib import admin
 from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth.models import User
 from django.core.paginator import Paginator
 from django.db import models
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+
+from transcription.services import audit
 
 #: Rows that a list counts; nobody pages further, and counting a million takes seconds. Of more
 #: the list says that they are more (``templates/admin/transcription/pagination.html``).
@@ -37,6 +40,12 @@ class CappedPaginator(Paginator):
     def is_capped(self) -> bool:
         """Whether there are more rows than it counts."""
         return isinstance(self.object_list, models.QuerySet) and self._seen > COUNT_LIMIT
+
+
+def actor_of(request: HttpRequest) -> audit.Actor:
+    """Return who uses the admin, for the audit."""
+    assert isinstance(request.user, User)
+    return audit.Actor(via=audit.Via.ADMIN, user=request.user)
 
 
 def log(request: HttpRequest, rows: Sequence[models.Model], words: str) -> None:

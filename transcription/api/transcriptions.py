@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +23,14 @@ from rest_framework.reverse import reverse
 from rest_framework.utils.urls import replace_query_param
 
 from transcription.api import sse
-from transcription.api.authentication import visible_to
+from transcription.api.authentication import actor_of, visible_to
 from transcription.api.downloads import download
 from transcription.api.events import transcription_events
 from transcription.api.filters import ORDERINGS, TranscriptionFilter
 from transcription.api.intake import SubmissionSerializer, accept
 from transcription.api.transcribe import AlwaysJson, when_the_client_leaves
 from transcription.models import ApiToken, Transcription
-from transcription.services import change
+from transcription.services import audit, change, retention
 from transcription.services.errors import error_message
 from transcription.services.export import file_name
 from transcription.services.peaks import read_peaks
@@ -102,6 +103,8 @@ class TranscriptionDetailSerializer(TranscriptionSerializer):
     """A transcription with its text and segments, as far as they are there."""
 
     routing_reason = serializers.SerializerMethodField()
+    audio_kept_until = serializers.SerializerMethodField()
+    kept_until = serializers.SerializerMethodField()
 
     class Meta(TranscriptionSerializer.Meta):
         fields = [
@@ -116,8 +119,20 @@ class TranscriptionDetailSerializer(TranscriptionSerializer):
             "languages",
             "want_words",
             "engine_seconds",
+            "audio_kept_until",
+            "kept_until",
         ]
         read_only_fields = fields
+
+    @extend_schema_field(serializers.DateTimeField(allow_null=True))
+    def get_audio_kept_until(self, row: Transcription) -> str | None:
+        """When the recording is deleted; null: not by itself, it is not over, or it is gone."""
+        return _shown_time(retention.audio_kept_until(row))
+
+    @extend_schema_field(serializers.DateTimeField(allow_null=True))
+    def get_kept_until(self, row: Transcription) -> str | None:
+        """When the transcription is deleted, its text too; null: not by itself, or not over."""
+        return _shown_time(retention.kept_until(row))
 
     def get_routing_reason(self, row: Transcription) -> str | None:
         """Why this model: one of ``Transcription.RoutingReason``; null until it is chosen."""
@@ -136,6 +151,11 @@ class TranscriptionDetailSerializer(TranscriptionSerializer):
             **({} if instance.audio.name else {"audio": None, "peaks": None}),
         }
         return shown
+
+
+def _shown_time(moment: datetime | None) -> str | None:
+    """Return a time as all fields show one."""
+    return None if moment is None else str(serializers.DateTimeField().to_representation(moment))
 
 
 class ChangeSerializer(serializers.Serializer[Any]):
@@ -250,7 +270,7 @@ class TranscriptionViewSet(
 
     def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Delete the recording and all that was made of it, for good."""
-        remove(self.get_object())
+        remove(self.get_object(), actor_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @action(detail=True, methods=["post"])
@@ -275,13 +295,13 @@ class TranscriptionViewSet(
         """
         row = self.get_object()
         if request.method == "DELETE":
-            remove_audio(row)
+            remove_audio(row, actor_of(request))
             return Response(status=status.HTTP_204_NO_CONTENT)
         if not row.audio.name:
             raise Http404
         path = Path(row.audio.path)
         try:
-            return send_file(
+            response = send_file(
                 request._request,
                 path,
                 content_type=row.content_type,
@@ -290,6 +310,15 @@ class TranscriptionViewSet(
             )
         except FileNotFoundError as error:
             raise Http404 from error
+        # One's own recording one has already.
+        is_sent = request.method == "GET" and response.status_code in {200, 206}
+        if is_sent and request.user.is_staff and row.owner_id != request.user.pk:
+            try:
+                audit.note_heard(row, actor_of(request))
+            except BaseException:
+                response.close()
+                raise
+        return response
 
     @action(detail=True)
     def peaks(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -322,7 +351,10 @@ class TranscriptionViewSet(
     @action(detail=True, content_negotiation_class=AlwaysJson)
     def download(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Send the transcript as a file: ``?format=txt|srt|vtt|tsv|json|docx``."""
-        return download(self.get_object(), request.query_params.get("format", ""))
+        row, format_name = self.get_object(), request.query_params.get("format", "")
+        return download(
+            row, format_name, by=None if request.method == "HEAD" else actor_of(request)
+        )
 
     @action(detail=True, content_negotiation_class=AlwaysJson)
     def events(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
