@@ -232,9 +232,7 @@ def test_entries_are_forgotten_when_their_time_is_over_and_no_others(
     monkeypatch.setattr(audit, "FORGOTTEN_AT_ONCE", 2)
     audit.note_exported_together([(Transcription().pk, "ann") for _ in range(6)], bobs, "txt")
     old = AuditEntry.objects.values_list("pk", flat=True)[:5]
-    AuditEntry.objects.filter(pk__in=list(old)).update(
-        at=timezone.now() - timedelta(days=366)
-    )
+    AuditEntry.objects.filter(pk__in=list(old)).update(at=timezone.now() - timedelta(days=366))
     assert audit.forget_old() == 5
     assert AuditEntry.objects.count() == 1
     settings.AUDIT_KEPT_DAYS = 400

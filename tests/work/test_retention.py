@@ -232,9 +232,7 @@ def test_a_file_that_cannot_be_deleted_is_logged_once_and_keeps_no_other(
     assert retention.remove_due() == 1
 
 
-def test_a_bad_file_does_not_fill_the_portion_for_ever(
-    made, text_for_a_month, monkeypatch
-) -> None:
+def test_a_bad_file_does_not_fill_the_portion_for_ever(made, text_for_a_month, monkeypatch) -> None:
     bad = [made(days=40 + number) for number in range(2)]
     good = made(days=31)
     delete = FileSystemStorage.delete

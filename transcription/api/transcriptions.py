@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -301,24 +302,19 @@ class TranscriptionViewSet(
             raise Http404
         path = Path(row.audio.path)
         try:
-            response = send_file(
+            return send_file(
                 request._request,
                 path,
                 content_type=row.content_type,
                 file_name=file_name(row, path.suffix.lstrip(".")),
                 etag=f'"{row.sha256 or row.pk}"',
+                # One's own recording one has already.
+                before_body=partial(audit.note_heard, row, actor_of(request))
+                if request.user.is_staff and row.owner_id != request.user.pk
+                else None,
             )
         except FileNotFoundError as error:
             raise Http404 from error
-        # One's own recording one has already.
-        is_sent = request.method == "GET" and response.status_code in {200, 206}
-        if is_sent and request.user.is_staff and row.owner_id != request.user.pk:
-            try:
-                audit.note_heard(row, actor_of(request))
-            except BaseException:
-                response.close()
-                raise
-        return response
 
     @action(detail=True)
     def peaks(self, request: Request, *args: Any, **kwargs: Any) -> Response:
