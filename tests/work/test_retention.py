@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from django.core.files.storage import FileSystemStorage
 from django.db import connection
 from django.utils import timezone
 
+from tests.conftest import database_url
 from transcription.models import AuditEntry, Lease, Revision, Segment, Transcription
 from transcription.services import audit, change, retention
 from transcription.services.errors import ServiceError
@@ -290,6 +294,66 @@ def test_a_worker_that_is_killed_in_the_midst_of_it_is_followed_by_the_next(
     assert retention.remove_due() == 1
     assert len(entries()) == 2
     assert not any(Path(row.audio.path).exists() for row in (first, second))
+
+
+#: A worker that is killed, as by the system, in the midst of its second deletion.
+KILLED_IN_THE_MIDST = """
+import os, signal
+import django
+django.setup()
+from django.core.files.storage import FileSystemStorage
+from transcription.services import retention
+delete, deleted = FileSystemStorage.delete, []
+def killed(self, name):
+    delete(self, name)
+    deleted.append(name)
+    if len(deleted) == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+FileSystemStorage.delete = killed
+retention.remove_due()
+"""
+
+
+def test_a_process_that_is_killed_leaves_nothing_half_done(
+    made, settings, data_dir: Path, text_for_a_month
+) -> None:
+    settings.MEDIA_ROOT = data_dir / "media"
+    rows = [made(days=40 - number) for number in range(4)]
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED_IN_THE_MIDST],
+        cwd=settings.BASE_DIR,
+        env={
+            "DJANGO_SETTINGS_MODULE": "asr_project.settings",
+            "ASR_ENV_FILE": "",
+            "ASR_DATA_DIR": str(data_dir),
+            "ASR_DATABASE_URL": database_url(connection.settings_dict),
+            "ASR_TEXT_KEPT_DAYS": "30",
+        },
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL
+
+    # One is gone and entered; of one the row is left to say that it is still to be done.
+    assert [Transcription.objects.filter(pk=row.pk).exists() for row in rows] == [
+        False,
+        True,
+        True,
+        True,
+    ]
+    assert entries() == [("transcription_deleted", str(rows[0].pk))]
+    assert retention.remove_due() == 2
+    assert list(Transcription.objects.all()) == [rows[1]]
+    assert timezone.now() < rows_lease(rows[1]) < timezone.now() + timedelta(minutes=1)
+    Transcription.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    assert retention.remove_due() == 1
+    assert AuditEntry.objects.values("object_id").distinct().count() == 4
+
+
+def rows_lease(row: Transcription) -> datetime:
+    """Until when nobody else touches it."""
+    until = now(row).lease_until
+    assert until is not None
+    return until
 
 
 def test_a_quiet_service_does_it_too_at_the_tick_of_a_chores_worker(

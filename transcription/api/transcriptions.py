@@ -104,8 +104,14 @@ class TranscriptionDetailSerializer(TranscriptionSerializer):
     """A transcription with its text and segments, as far as they are there."""
 
     routing_reason = serializers.SerializerMethodField()
-    audio_kept_until = serializers.SerializerMethodField()
-    kept_until = serializers.SerializerMethodField()
+    audio_kept_until = serializers.SerializerMethodField(
+        help_text="When the recording is deleted by itself; null: never, or it is not over yet, "
+        "or its audio is gone."
+    )
+    kept_until = serializers.SerializerMethodField(
+        help_text="When the transcription is deleted by itself, its text too; null: never, or it "
+        "is not over yet."
+    )
 
     class Meta(TranscriptionSerializer.Meta):
         fields = [
@@ -127,12 +133,10 @@ class TranscriptionDetailSerializer(TranscriptionSerializer):
 
     @extend_schema_field(serializers.DateTimeField(allow_null=True))
     def get_audio_kept_until(self, row: Transcription) -> str | None:
-        """When the recording is deleted; null: not by itself, it is not over, or it is gone."""
         return _shown_time(retention.audio_kept_until(row))
 
     @extend_schema_field(serializers.DateTimeField(allow_null=True))
     def get_kept_until(self, row: Transcription) -> str | None:
-        """When the transcription is deleted, its text too; null: not by itself, or not over."""
         return _shown_time(retention.kept_until(row))
 
     def get_routing_reason(self, row: Transcription) -> str | None:
