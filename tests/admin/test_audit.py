@@ -158,6 +158,18 @@ def test_what_is_exported_is_entered_and_what_has_no_text_is_not(
     assert AuditEntry.objects.values("batch").distinct().count() == 1
 
 
+def test_a_text_that_comes_while_the_others_are_sent_stays_out(staff: Client) -> None:
+    rows = [done(), done(status="processing", step="recognise", title="Live")]
+    answer = staff.post(
+        TRANSCRIPTIONS,
+        {"action": "export_txt", "_selected_action": [str(row.pk) for row in rows]},
+    )
+    Transcription.objects.update(status="completed", step="over")
+    packed = zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content)))
+    assert sorted(packed.namelist()) == ["Budget.txt", "left-out.txt"]
+    assert [entry[2] for entry in entered(Action.EXPORTED)] == [str(rows[0].pk)]
+
+
 def test_one_alone_and_a_table_are_entered_too(staff: Client, ann: User) -> None:
     row = done(ann)
     act(staff, TRANSCRIPTIONS, "export_txt", row)

@@ -232,26 +232,25 @@ class TranscriptionActions(admin.ModelAdmin):
         if self._are_too_many(request, queryset, MOST_EXPORTED):
             return None
         by = actor_of(request)
-        # Those of whom something leaves: noted before its first byte does.
-        owners = queryset.values_list("pk", "owner__username")
-        ids = list(queryset.values_list("pk", flat=True))
+        chosen = list(queryset.values_list("pk", "owner__username", "status"))
+        ids = [pk for pk, _owner, _status in chosen]
         stem = f"transcriptions-{timezone.localtime():%Y%m%d-%H%M}"
         if format_name == "csv":
-            audit.note_exported_together(owners, by, format_name)
+            audit.note_exported_together([one[:2] for one in chosen], by, format_name)
             return sent_as_file(
                 request,
                 export.table(ids),
                 name=f"{stem}.csv",
                 content_type=f"{CSV_MEDIA_TYPE}; charset=utf-8",
             )
-        texts = queryset.filter(status__in=export.WITH_TEXT)
-        if not texts.order_by().exists():
+        with_text = {pk: owner for pk, owner, status in chosen if status in export.WITH_TEXT}
+        if not with_text:
             self.message_user(
                 request, _("None of these has a text that could be exported."), messages.WARNING
             )
             return None
         if len(ids) == 1:
-            row = texts.get()
+            row = queryset.get()
             response = HttpResponse(
                 export.rendered(row, format_name), content_type=export.media_type_of(format_name)
             )
@@ -261,10 +260,10 @@ class TranscriptionActions(admin.ModelAdmin):
             response.headers["Cache-Control"] = "private, no-store"
             audit.note_exported(row, by, format_name)
             return response
-        audit.note_exported_together(owners.filter(status__in=export.WITH_TEXT), by, format_name)
+        audit.note_exported_together(with_text.items(), by, format_name)
         return sent_as_file(
             request,
-            export.archive(ids, format_name),
+            export.archive(ids, format_name, only=with_text),
             name=f"{stem}-{format_name}.zip",
             content_type="application/zip",
         )
