@@ -7,8 +7,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -206,6 +208,28 @@ def test_it_is_done_in_portions_the_oldest_first(made, audio_for_a_week) -> None
     assert [bool(now(row).audio) for row in rows] == [True, False, False, False]
     assert retention.remove_due(portion=3) == 1
     assert retention.remove_due(portion=3) == 0
+
+
+@pytest.mark.parametrize("setting", ["AUDIO_KEPT_DAYS", "TEXT_KEPT_DAYS"])
+def test_workers_that_do_it_at_once_enter_each_recording_once(made, settings, setting) -> None:
+    setattr(settings, setting, 7.0)
+    rows = [made(days=8 + number) for number in range(12)]
+    together = Barrier(3)
+
+    def work() -> int:
+        try:
+            together.wait(timeout=30)
+            return retention.remove_due()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(3) as pool:
+        removed = [one.result() for one in [pool.submit(work) for _ in range(3)]]
+
+    assert sum(removed) == len(rows)
+    assert sorted(object_id for _action, object_id in entries()) == sorted(
+        str(row.pk) for row in rows
+    )
 
 
 def test_a_file_that_cannot_be_deleted_is_logged_once_and_keeps_no_other(
