@@ -521,6 +521,28 @@ BATCH_LIMIT_SECONDS = env.number(
     "ASR_BATCH_LIMIT_SECONDS", 600, "A batch that runs longer ends its worker.", low=1
 )
 
+# --- what is kept, and for how long -----------------------------------------------------------
+
+AUDIO_KEPT_DAYS = env.number(
+    "ASR_AUDIO_KEPT_DAYS",
+    0,
+    "Days after which the audio of what is over is deleted and its text kept; 0: as long as the text. Fractions are allowed.",
+    high=36_500,
+)
+TEXT_KEPT_DAYS = env.number(
+    "ASR_TEXT_KEPT_DAYS",
+    0,
+    "Days after which a transcription that is over is deleted with text, reviews and audio; 0: for ever. Fractions are allowed.",
+    high=36_500,
+)
+AUDIT_KEPT_DAYS = env.integer(
+    "ASR_AUDIT_KEPT_DAYS",
+    365,
+    "Days for which the audit says who deleted, exported and revoked what.",
+    low=1,
+    high=36_500,
+)
+
 # --- webhooks and bots ------------------------------------------------------------------------
 
 PUBLIC_URL = env.text(

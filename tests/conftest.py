@@ -59,7 +59,7 @@ def data_dir(settings: Any, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _url_of(database: dict[str, Any]) -> str:
+def database_url(database: dict[str, Any]) -> str:
     if database["ENGINE"].endswith("sqlite3"):
         return f"sqlite:///{database['NAME']}"
     user, password = quote(database["USER"]), quote(database["PASSWORD"])
@@ -79,7 +79,7 @@ def serve(transactional_db: None, tmp_path: Path) -> Iterator[Callable[..., Serv
     def start(**environment: str) -> Served:
         served = Served(
             tmp_path / f"served{len(running)}",
-            _url_of(connection.settings_dict),
+            database_url(connection.settings_dict),
             # Sessions that a test makes are valid there too.
             **{"ASR_SECRET_KEY": settings.SECRET_KEY, **environment},
         )
@@ -119,7 +119,7 @@ def serve_standing(
         if key not in _standing_web_processes:
             _standing_web_processes[key] = Served(
                 tmp_path_factory.mktemp("standing"),
-                _url_of(connection.settings_dict),
+                database_url(connection.settings_dict),
                 **{
                     "ASR_SECRET_KEY": settings.SECRET_KEY,
                     # Tokens of one test have the numbers of another's, and are counted together.

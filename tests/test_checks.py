@@ -50,6 +50,16 @@ def test_strangers_are_not_let_in_further_than_those_who_are_known(settings) -> 
     assert ids() == ["asr.E040"]
 
 
+def test_audio_is_not_to_outlive_its_text(settings) -> None:
+    settings.AUDIO_KEPT_DAYS, settings.TEXT_KEPT_DAYS = 30.5, 30.0
+    [found] = run_checks()
+    assert found.id == "asr.E050"
+    assert "30.5 days" in found.msg
+    for audio, text in ((30.0, 30.0), (0.0, 30.0), (30.0, 0.0)):
+        settings.AUDIO_KEPT_DAYS, settings.TEXT_KEPT_DAYS = audio, text
+        assert ids() == []
+
+
 def test_several_web_processes_need_a_cache_that_they_share(settings) -> None:
     settings.WEB_PROCESSES = 2
     settings.REDIS_URL = ""
@@ -75,6 +85,8 @@ def test_polishing_by_a_model_needs_the_model(settings, tmp_path) -> None:
         ("ASR_MAX_UPLOAD_MB", "two", "whole number"),
         ("ASR_MAX_UPLOAD_MB", "0", "from 1"),
         ("ASR_DEBUG", "perhaps", "true or false"),
+        ("ASR_AUDIO_KEPT_DAYS", "-1", "from 0"),
+        ("ASR_AUDIT_KEPT_DAYS", "0", "from 1"),
         ("ASR_POLISH", "polished", "off, rules, model"),
         ("ASR_CHINESE_SCRIPT", "both", "simplified, traditional"),
         ("ASR_EMAIL_URL", "mail.example.com", "smtp://"),

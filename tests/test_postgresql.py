@@ -14,11 +14,19 @@ from tests.torture.databases import NotInstalledError, postgresql
 BASE_DIR = Path(__file__).resolve().parent.parent
 #: What talks to the database in ways that differ between the two: locks, clocks, constraints.
 SUITES = (
-    *("tests/models", "tests/services", "tests/management/test_backup.py"),
-    *(f"tests/work/test_{name}.py" for name in ("chores", "deliver", "pipeline", "upkeep")),
+    *(
+        "tests/models",
+        "tests/services",
+        "tests/management/test_backup.py",
+        "tests/admin/test_audit.py",
+    ),
+    *(
+        f"tests/work/test_{name}.py"
+        for name in ("chores", "deliver", "pipeline", "retention", "upkeep")
+    ),
     *(
         f"tests/api/test_{name}.py"
-        for name in ("idempotency", "lists", "review", "search", "transcriptions")
+        for name in ("audit", "idempotency", "lists", "review", "search", "transcriptions")
     ),
 )
 

@@ -104,6 +104,23 @@ def check_anonymous(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> l
 
 
 @register()
+def check_retention(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """asr.E050: audio never outlives its text, whatever somebody wished."""
+    audio, text = settings.AUDIO_KEPT_DAYS, settings.TEXT_KEPT_DAYS
+    if not text or audio <= text:
+        return []
+    return [
+        Error(
+            f"The audio is to be kept for {audio:g} days, but the transcription that it belongs "
+            f"to is deleted after {text:g} days, and the audio with it.",
+            hint="Set ASR_AUDIO_KEPT_DAYS to no more than ASR_TEXT_KEPT_DAYS, or to 0: as long "
+            "as the text.",
+            id="asr.E050",
+        )
+    ]
+
+
+@register()
 def check_punctuation_model(
     app_configs: Sequence[AppConfig] | None, **kwargs: Any
 ) -> list[CheckMessage]:

@@ -282,3 +282,18 @@ def test_it_is_ordered_by_nothing_that_has_no_index(staff: Client) -> None:
     Transcription.objects.create()
     html = staff.get(LIST).content.decode()
     assert html.count('class="sortable') == html.count("sortable column-created") == 1
+
+
+def test_the_page_of_a_row_says_when_audio_and_text_are_deleted(
+    staff: Client, settings: Any, data_dir: Path
+) -> None:
+    over = timezone.now().replace(year=2026, month=3, day=1)
+    row = Transcription.objects.create(status="completed", step="over", completed_at=over)
+    row.audio.save("talk.wav", ContentFile(b"sound"))
+    page = staff.get(page_of(row)).content.decode()
+    assert "no end is set" in page
+    assert "deleted on" not in page
+    settings.AUDIO_KEPT_DAYS, settings.TEXT_KEPT_DAYS = 7.0, 31.0
+    page = staff.get(page_of(row)).content.decode()
+    assert "The audio is deleted on March 8, 2026" in page
+    assert "This transcription is deleted for good on April 1, 2026" in page

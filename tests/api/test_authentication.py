@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 from tests.api.conftest import LIST_URL
 from transcription.api.authentication import ScopePermission
 from transcription.models import ApiToken, Transcription
-from transcription.services import tokens
+from transcription.services import audit, tokens
 
 
 @pytest.mark.parametrize(
@@ -79,8 +79,8 @@ def test_a_token_is_revoked_once(ann: User) -> None:
     row, token = tokens.create(ann, name="web shop")
     assert tokens.is_usable(token)
 
-    assert tokens.revoke(row) is True
-    assert tokens.revoke(row) is False
+    assert tokens.revoke(row, audit.Actor.of_command()) is True
+    assert tokens.revoke(row, audit.Actor.of_command()) is False
     assert not tokens.is_usable(token)
 
 

@@ -14,7 +14,7 @@ from django.test import Client
 
 from tests.api.conftest import LIST_URL, URL, caller, wav
 from transcription.models import ApiToken, Transcription
-from transcription.services import browser_tokens, tokens
+from transcription.services import audit, browser_tokens, tokens
 from transcription.web.credentials import KnownCallers
 
 MAKE = "/api/v1/browser-token/"
@@ -152,7 +152,7 @@ def test_a_token_ends_in_time(client_of_ann: Client, settings: Any) -> None:
 
 def test_a_token_ends_with_the_api_token_that_made_it(page: Client, ann: User) -> None:
     assert page.get(LIST_URL).status_code == 200
-    tokens.revoke(ApiToken.objects.get())
+    tokens.revoke(ApiToken.objects.get(), audit.Actor.of_command())
     assert page.get(LIST_URL).status_code == 401
 
 
@@ -231,7 +231,7 @@ def test_the_body_limit_knows_a_page(page: Client, settings: Any) -> None:
 
     assert knows(header)
     assert not knows(header + b"x")
-    tokens.revoke(ApiToken.objects.get())
+    tokens.revoke(ApiToken.objects.get(), audit.Actor.of_command())
     assert not knows(header)
 
 

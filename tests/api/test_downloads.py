@@ -60,7 +60,8 @@ def test_each_format_has_its_type_and_name(
     django_assert_num_queries: Any,
 ) -> None:
     client_of_ann.get(url_of(row))
-    with django_assert_num_queries(3):  # the token, the row, its segments
+    # The token, the row, its segments, and the entry of the audit.
+    with django_assert_num_queries(4):
         response = client_of_ann.get(
             url_of(row, "download"), {"format": query}, headers={"Accept": "text/html"}
         )

@@ -49,6 +49,7 @@ PAGES = {
     "a new access token": f"{ADMIN}/apitoken/add/",
     "people": "/admin/auth/user/",
     "password": "/admin/password_change/",
+    "audit": f"{ADMIN}/auditentry/",
     "API page": "/api/v1/docs/",
     "browsable API": "/api/v1/transcriptions/",
 }
@@ -61,7 +62,7 @@ STRANGERS = {
 }
 #: Django's own tables are as wide as their columns; what is around them scrolls, not the page.
 #: The forms of its change pages are stock, too.
-STOCK = {"one in the admin", "a model", "a new term", "deliveries", "endpoints", "limits"}
+STOCK = {"one in the admin", "a model", "a new term", "deliveries", "endpoints", "limits", "audit"}
 #: Pages of packages, of which only that nothing is blocked on them is ours to see to.
 FOREIGN = {"API page", "browsable API"}
 
@@ -70,7 +71,8 @@ _ROWS = (
     "from django.contrib.auth.models import User\n"
     "from transcription.models import *\n"
     "from django.core.files.base import ContentFile\n"
-    "from transcription.services import glossary, peaks, tokens, webhooks\n"
+    "from django.utils import timezone\n"
+    "from transcription.services import audit, glossary, peaks, tokens, webhooks\n"
     "ann = User.objects.create_superuser('ann', password='correct horse')\n"
     "tokens.create(ann, name='shop')\n"
     "glossary.create(ann, term='Kubernetes')\n"
@@ -79,7 +81,8 @@ _ROWS = (
     "    step='over', error_code='not_audio', error_message='-')\n"
     "made = Transcription.objects.create(owner=ann, file_name='talk.wav', status='completed',\n"
     "    step='over', text='Good morning. 大家好。', language='en', duration_seconds=3.0,\n"
-    "    model_name='fake', engine_seconds=0.5)\n"
+    "    model_name='fake', engine_seconds=0.5, completed_at=timezone.now())\n"
+    "audit.note_exported(made, audit.Actor(via='page', user=ann), 'srt')\n"
     "made.audio.save('talk.wav', ContentFile(b'RIFF'))\n"
     "peaks.store_peaks(made.pk, bytes(range(60)))\n"
     "for index, text in enumerate(('Good morning.', '大家好。')):\n"
@@ -95,7 +98,11 @@ def service() -> Iterator[Measured]:
     with measured_service(
         engine="fake",
         model_options={"chunk_seconds": 30},
-        environment={"ASR_RATE_LOGIN": "1000/m"},
+        environment={
+            "ASR_RATE_LOGIN": "1000/m",
+            "ASR_AUDIO_KEPT_DAYS": "30",
+            "ASR_TEXT_KEPT_DAYS": "365",
+        },
     ) as measured:
         yield measured
 

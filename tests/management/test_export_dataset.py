@@ -17,7 +17,7 @@ from django.core.management import CommandError, call_command
 from tests.services.reviewed import by, reviewable, text
 from transcription.management import dataset
 from transcription.management.manifest import read_manifest
-from transcription.models import Transcription
+from transcription.models import AuditEntry, Transcription
 from transcription.services import review
 
 SAMPLES = Path(__file__).parent.parent.parent / "samples"
@@ -179,6 +179,26 @@ def test_audio_that_is_gone_or_broken_is_said_and_holds_nothing_up(
     assert "1 written" in said
     assert "1 left out: its audio is gone." in said
     assert "1 left out: its audio cannot be read (not_audio)." in said
+
+
+def test_each_recording_that_is_exported_is_entered_in_the_audit_once(
+    ann: User, stored: Any, tmp_path: Path
+) -> None:
+    rows = [stored(ann, seed=seed) for seed in range(2)]
+    gone = stored(ann, seed=7)
+    Transcription.objects.filter(pk=gone.pk).update(audio="")
+    export(tmp_path / "set")
+    export(tmp_path / "set")
+
+    entries = AuditEntry.objects.filter(object_id__in=[str(row.pk) for row in rows])
+    assert AuditEntry.objects.count() == entries.count() == 2
+    assert set(entries.values_list("action", "via", "detail", "owner_name", "count")) == {
+        ("exported", "command", "dataset", "ann", 3)
+    }
+    assert len(set(entries.values_list("batch", flat=True))) == 1
+    later = stored(ann, seed=3)
+    export(tmp_path / "set")
+    assert AuditEntry.objects.exclude(batch=entries[0].batch).get().object_id == str(later.pk)
 
 
 def test_a_folder_of_something_else_is_left_alone(ann: User, stored: Any, tmp_path: Path) -> None:

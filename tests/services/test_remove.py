@@ -16,6 +16,7 @@ from transcription.engines.base import EngineConfig, Loaded
 from transcription.engines.fake import FakeEngine
 from transcription.management.benchmarks.common import write_wav
 from transcription.models import Chunk, LeasedWork, Segment, SpeechModel, Transcription
+from transcription.services import audit
 from transcription.services.peaks import store_peaks
 from transcription.services.remove import remove
 from transcription.work import prepare as preparing
@@ -25,6 +26,7 @@ from transcription.work.paths import work_file
 from transcription.work.recognise import recognise
 from transcription.work.runtime import Runtime, new_lease
 
+BY = audit.Actor(via=audit.Via.COMMAND)
 State, Status, Step = LeasedWork.State, Transcription.Status, Transcription.Step
 
 
@@ -66,7 +68,7 @@ def test_row_parts_and_files_go(row: Transcription, status: str) -> None:
     work_file(row.pk).write_bytes(b"samples")
     store_peaks(row.pk, b"peaks")
 
-    remove(row)
+    remove(row, BY)
 
     assert nothing_is_left()
 
@@ -76,8 +78,8 @@ def test_one_that_has_lost_its_audio_can_be_deleted_and_one_that_is_deleted_too(
 ) -> None:
     Path(row.audio.path).unlink()
 
-    remove(row)
-    remove(row)
+    remove(row, BY)
+    remove(row, BY)
 
     assert nothing_is_left()
 
@@ -91,12 +93,12 @@ def test_a_file_that_cannot_be_deleted_keeps_its_row_and_its_work_ended(
     monkeypatch.setattr(FileSystemStorage, "delete", refuse)
 
     with pytest.raises(PermissionError):
-        remove(row)
+        remove(row, BY)
 
     row.refresh_from_db()
     assert (row.status, row.step, row.state) == (Status.CANCELLED, Step.OVER, State.CANCELLED)
     monkeypatch.undo()
-    remove(row)
+    remove(row, BY)
     assert nothing_is_left()
 
 
@@ -108,7 +110,7 @@ def test_a_preparation_that_is_under_way_leaves_neither_chunks_nor_its_work_file
 
     def deleted_in_between(*args: Any) -> None:
         # The worker has just written down that it begins; its work file comes next.
-        remove(row)
+        remove(row, BY)
         split(*args)
 
     monkeypatch.setattr(preparing, "_split", deleted_in_between)
@@ -128,7 +130,7 @@ def test_a_batch_loses_the_chunk_of_a_deleted_one_and_no_other(
     for one in (row, other):
         _write_work_file(one)
     claimed = Chunk.objects.claim([one.pk for one in chunks], new_lease())
-    remove(row)
+    remove(row, BY)
 
     recognise(claimed, _fake_engine(), Runtime(pid=os.getpid()))
 
@@ -147,7 +149,7 @@ def test_a_result_that_comes_after_the_deletion_is_dropped(row: Transcription) -
     transcribe = ready.engine.transcribe
 
     def deleted_meanwhile(clips: Any) -> Any:
-        remove(row)
+        remove(row, BY)
         return transcribe(clips)
 
     ready.engine.transcribe = deleted_meanwhile  # type: ignore[method-assign]
@@ -160,7 +162,7 @@ def test_a_text_that_is_being_joined_is_not_written(row: Transcription) -> None:
     chunk_of(row, state=State.DONE, text="hello")
     Transcription.objects.update(status=Status.PROCESSING, step=Step.FINISH, state=State.PENDING)
     [claimed] = Transcription.objects.claim([row.pk], new_lease())
-    remove(row)
+    remove(row, BY)
 
     finish(claimed, Runtime(pid=os.getpid()))
 

@@ -29,7 +29,7 @@ from tests.services.reviewed import (
     times,
 )
 from transcription.models import Presence, Revision, SearchText, Segment, Transcription
-from transcription.services import change, presence, review, revisions, search
+from transcription.services import audit, change, presence, review, revisions, search
 from transcription.services.errors import ServiceError
 from transcription.services.remove import remove
 from transcription.services.review import Operation, ReviewConflict
@@ -437,7 +437,7 @@ def test_nothing_of_a_review_outlives_its_transcription(ann: User, data_dir: Any
     row = reviewable(ann)
     review.apply(row, by(ann), [text(row, 0, "secret")])
     presence.note(row, by(ann))
-    remove(row)
+    remove(row, audit.RETENTION)
     for table in (Revision, Presence, Segment, SearchText):
         assert not table.objects.exists()
 

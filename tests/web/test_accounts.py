@@ -15,7 +15,7 @@ from django.test import Client
 from django.utils import timezone
 
 from asr_project.env import email_from_url
-from transcription.models import ApiToken
+from transcription.models import ApiToken, AuditEntry
 from transcription.services import tokens
 
 TOKENS = "/account/tokens/"
@@ -206,6 +206,13 @@ def test_a_token_is_revoked_on_the_page_by_its_owner_alone(browser: Client, ann:
     assert tokens.is_usable(token)
     done = browser.post(f"{TOKENS}{row.pk}/revoke/", follow=True)
     assert "is revoked" in text_of(done)
+    entry = AuditEntry.objects.get()
+    assert (entry.action, entry.via, entry.actor, entry.object_id) == (
+        "token_revoked",
+        "page",
+        ann,
+        str(row.pk),
+    )
     assert not tokens.is_usable(token)
     assert browser.get(f"{TOKENS}{row.pk}/revoke/").status_code == 405
 

@@ -157,9 +157,9 @@ def test_an_address_that_is_none_takes_no_large_body_even_with_a_token(
 
 def test_a_revoked_token_lets_nothing_large_in(serve: Serve, token: str) -> None:
     from transcription.models import ApiToken
-    from transcription.services import tokens
+    from transcription.services import audit, tokens
 
-    tokens.revoke(ApiToken.objects.get())
+    tokens.revoke(ApiToken.objects.get(), audit.Actor.of_command())
 
     assert serve().post_file(MIB, token).status == 413
 

@@ -146,6 +146,7 @@ def rows(db: None) -> Rows:
             text="大家好。",
         ),
         ours.ApiToken: token,
+        ours.AuditEntry: audit_entry(user),
         ours.GlossaryTerm: ours.GlossaryTerm.objects.create(owner=user, term="会议", language="zh"),
         ours.ReviewScore: ours.ReviewScore.objects.create(
             transcription=row,
@@ -174,6 +175,22 @@ def rows(db: None) -> Rows:
             error_code="receiver_failed",
         ),
     }
+
+
+def audit_entry(user: User) -> ours.AuditEntry:
+    """The last of one for each action and each way."""
+    for action in ours.AuditEntry.Action:
+        for via in ours.AuditEntry.Via:
+            entry = ours.AuditEntry.objects.create(
+                actor=user,
+                actor_name="" if via == "retention" else user.username,
+                via=via,
+                action=action,
+                object_type="token" if action == "token_revoked" else "transcription",
+                object_id="17",
+                owner_name=user.username,
+            )
+    return entry
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from transcription.models import Transcription
+from transcription.models import AuditEntry, Transcription
 from transcription.services import search
 from transcription.web.pages import PAGE_SIZE
 
@@ -215,3 +215,30 @@ def test_a_failed_recording_says_why_and_offers_what_helps(browser: Client, ann:
     assert act(row, "retry") not in without  # its audio is gone
     row.audio.save("talk.wav", ContentFile(b"sound"))
     assert act(row, "retry") in browser.get(page_of(row)).content.decode()
+
+
+def test_a_deletion_by_the_page_says_who_did_it(browser: Client, ann: User) -> None:
+    row = row_of(ann, title="the merger")
+    browser.post(act(row, "delete"))
+    entry = AuditEntry.objects.get()
+    assert (entry.action, entry.via, entry.actor, entry.object_id) == (
+        "transcription_deleted",
+        "page",
+        ann,
+        str(row.pk),
+    )
+
+
+def test_a_page_says_when_audio_and_text_are_deleted(
+    browser: Client, ann: User, data_dir: Path, settings: Any
+) -> None:
+    row = row_of(ann, completed_at=timezone.now().replace(year=2026, month=3, day=1))
+    row.audio.save("talk.wav", ContentFile(b"sound"))
+    assert "deleted on" not in browser.get(page_of(row)).content.decode()
+    settings.TEXT_KEPT_DAYS = 31.0
+    page = browser.get(page_of(row)).content.decode()
+    assert "This transcription is deleted for good on April 1, 2026" in page
+    assert "The audio is deleted on" not in page  # it goes with the text
+    settings.AUDIO_KEPT_DAYS = 7.0
+    page = browser.get(page_of(row)).content.decode()
+    assert "The audio is deleted on March 8, 2026" in page

@@ -1,6 +1,7 @@
 """The admin: transcriptions and their chunks, models, tokens, webhooks, bots, workers."""
 
 from transcription.admin.accounts import OurGroupAdmin, OurUserAdmin
+from transcription.admin.audit import AuditEntryAdmin
 from transcription.admin.bots import BotAdmin
 from transcription.admin.chunks import ChunkAdmin
 from transcription.admin.deliveries import DeliveryAdmin
@@ -15,6 +16,7 @@ from transcription.admin.workers import WorkerAdmin
 
 __all__ = [
     "ApiTokenAdmin",
+    "AuditEntryAdmin",
     "BotAdmin",
     "ChunkAdmin",
     "DeliveryAdmin",

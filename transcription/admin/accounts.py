@@ -11,10 +11,15 @@ from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, Permission, User
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from transcription.admin.common import LabelledTimes
+from transcription.admin.common import LabelledTimes, actor_of
+from transcription.models import ApiToken
+from transcription.services import tokens
 
 #: What the permissions that every model has allow.
 ACTIONS = {
@@ -56,7 +61,17 @@ admin.site.unregister([User, Group])
 
 @admin.register(User)
 class OurUserAdmin(LabelledTimes, WithPermissions, UserAdmin):
-    """Django's page of users."""
+    """Django's page of users. Their tokens end with them, which is entered in the audit."""
+
+    def delete_model(self, request: HttpRequest, obj: User) -> None:
+        with transaction.atomic():
+            tokens.delete(ApiToken.objects.filter(user=obj), actor_of(request))
+            super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        with transaction.atomic():
+            tokens.delete(ApiToken.objects.filter(user__in=queryset), actor_of(request))
+            super().delete_queryset(request, queryset)
 
 
 @admin.register(Group)

@@ -8,6 +8,7 @@ from typing import Any, cast
 from django.contrib import admin
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.admin.widgets import AdminSplitDateTime
+from django.contrib.auth.models import User
 from django.core.paginator import Paginator
 from django.db import models
 from django.forms import Field
@@ -16,6 +17,8 @@ from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
+
+from transcription.services import audit
 
 #: Rows that a list counts; nobody pages further, and counting a million takes seconds. Of more
 #: the list says that they are more (``templates/admin/transcription/pagination.html``).
@@ -54,6 +57,12 @@ class LabelledTimes(admin.ModelAdmin):
             day.attrs["aria-label"] = gettext("%(field)s: date") % {"field": field.label}
             time.attrs["aria-label"] = gettext("%(field)s: time") % {"field": field.label}
         return field
+
+
+def actor_of(request: HttpRequest) -> audit.Actor:
+    """Return who uses the admin, for the audit."""
+    assert isinstance(request.user, User)
+    return audit.Actor(via=audit.Via.ADMIN, user=request.user)
 
 
 def log(request: HttpRequest, rows: Sequence[models.Model], words: str) -> None:

@@ -12,7 +12,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from transcription.admin.common import LabelledTimes
+from transcription.admin.common import LabelledTimes, actor_of
 from transcription.admin.own_rows import OwnRowsAdmin
 from transcription.models import ApiToken
 from transcription.services import tokens
@@ -72,8 +72,14 @@ class ApiTokenAdmin(LabelledTimes, OwnRowsAdmin):
             messages.WARNING,
         )
 
+    def delete_model(self, request: HttpRequest, obj: ApiToken) -> None:
+        tokens.delete(ApiToken.objects.filter(pk=obj.pk), actor_of(request))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
+        tokens.delete(queryset, actor_of(request))
+
     @admin.action(description=_("Revoke"), permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
-        count = sum(tokens.revoke(row) for row in queryset)
+        count = sum(tokens.revoke(row, actor_of(request)) for row in queryset)
         words = ngettext("%d token was revoked.", "%d tokens were revoked.", count)
         self.message_user(request, words % count, messages.SUCCESS)

@@ -25,6 +25,7 @@ class CreatedFilter(admin.ListFilter):
     """A span of days: a range of the index, where a hierarchy of dates reads every row."""
 
     title = _("created")
+    field = "created_at"
     template = "admin/transcription/created_filter.html"
 
     def __init__(
@@ -50,14 +51,12 @@ class CreatedFilter(admin.ListFilter):
     def expected_parameters(self) -> list[str | None]:
         return [FROM, TO]
 
-    def queryset(
-        self, request: HttpRequest, queryset: QuerySet[Transcription]
-    ) -> QuerySet[Transcription]:
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         since, until = self.bounds(self.used_parameters)
         if since is not None:
-            queryset = queryset.filter(created_at__gte=since)
+            queryset = queryset.filter(**{f"{self.field}__gte": since})
         if until is not None:
-            queryset = queryset.filter(created_at__lt=until)
+            queryset = queryset.filter(**{f"{self.field}__lt": until})
         return queryset
 
     def choices(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:

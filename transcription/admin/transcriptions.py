@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
@@ -10,7 +11,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import formats, timezone
 from django.utils.html import format_html
 from django.utils.text import Truncator, format_lazy
 from django.utils.translation import gettext
@@ -29,7 +30,7 @@ from transcription.admin.transcription_filters import (
     StatusFilter,
 )
 from transcription.models import Transcription
-from transcription.services import search
+from transcription.services import retention, search
 from transcription.services.errors import error_message
 from transcription.services.export import WITH_TEXT
 from transcription.services.warnings import warnings_in_words
@@ -39,12 +40,16 @@ from transcription.templatetags.spans import age, clock
 NAME_CHARACTERS = 40
 
 
+def _date(moment: datetime) -> str:
+    return formats.date_format(timezone.localtime(moment), "DATETIME_FORMAT")
+
+
 @admin.register(Transcription)
 class TranscriptionAdmin(ReviewPageMixin, TranscriptionActions):
     """A list that stays quick at a million rows, and a page on which only the title is edited.
 
     Recordings come in by the API, where they are checked and made durable, so none is added
-    here; and none is deleted here, since its files would stay behind.
+    here; and Django's own pages delete none, since its files would stay behind: an action does.
     """
 
     list_display = (
@@ -88,6 +93,7 @@ class TranscriptionAdmin(ReviewPageMixin, TranscriptionActions):
                     ("state", "attempts"),
                     "last_error",
                     ("created_at", "started_at", "completed_at"),
+                    "kept",
                     ("review_state", "reviewed_by", "reviewed_at"),
                     "chunks_link",
                 )
@@ -204,7 +210,19 @@ class TranscriptionAdmin(ReviewPageMixin, TranscriptionActions):
 
     @admin.display(description=_("audio"))
     def audio_kept(self, row: Transcription) -> str:
-        return gettext("kept") if row.audio.name else gettext("deleted; the text is kept")
+        if not row.audio.name:
+            return gettext("deleted; the text is kept")
+        end = retention.audio_kept_until(row)
+        if end is None:
+            return gettext("kept")
+        return gettext("The audio is deleted on %(date)s.") % {"date": _date(end)}
+
+    @admin.display(description=_("retention period"))
+    def kept(self, row: Transcription) -> str:
+        end = retention.kept_until(row)
+        if end is None:
+            return gettext("no end is set")
+        return gettext("This transcription is deleted for good on %(date)s.") % {"date": _date(end)}
 
     @admin.display(description=_("chunks"))
     def chunks_link(self, row: Transcription) -> str:

@@ -11,7 +11,7 @@ from rest_framework import authentication, exceptions, permissions
 from rest_framework.request import Request
 
 from transcription.models import ApiToken, Transcription
-from transcription.services import browser_tokens, tokens
+from transcription.services import audit, browser_tokens, tokens
 from transcription.services.access import known_to
 from transcription.services.browser_tokens import BrowserToken, ResultToken
 from transcription.services.errors import ServiceError
@@ -124,6 +124,20 @@ def scope_of(request: Request) -> str:
     if isinstance(request.auth, (BrowserToken, ResultToken)):
         return Scope.READ
     return request.auth.scope if isinstance(request.auth, ApiToken) else Scope.FULL
+
+
+def actor_of(request: Request) -> audit.Actor:
+    """Return who calls, for the audit: with a session it is a page, with a token the API."""
+    if isinstance(request.auth, ResultToken):
+        return audit.Actor(via=audit.Via.LINK)
+    token = request.auth if isinstance(request.auth, ApiToken) else None
+    if isinstance(request.auth, BrowserToken) and request.auth.parent_id:
+        token = ApiToken.objects.filter(pk=request.auth.parent_id).first()
+    return audit.Actor(
+        via=audit.Via.API if request.auth else audit.Via.PAGE,
+        user=request.user if isinstance(request.user, User) else None,
+        token_name=str(token or ""),
+    )
 
 
 def subject_of(request: Request) -> str:

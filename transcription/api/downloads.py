@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from rest_framework import serializers
 
 from transcription.models import Transcription
+from transcription.services import audit
 from transcription.services.change import wrong_status
 from transcription.services.export import (
     DOWNLOAD_FORMATS,
@@ -18,8 +19,8 @@ from transcription.services.export import (
 )
 
 
-def download(row: Transcription, format_name: str) -> HttpResponse:
-    """Return the transcript as an attachment; "" stands for txt.
+def download(row: Transcription, format_name: str, *, by: audit.Actor | None) -> HttpResponse:
+    """Return the transcript as an attachment; "" stands for txt. ``by`` None: only its head.
 
     Raises ``wrong_status`` while there is no text, and an error of the field ``format``.
     """
@@ -37,4 +38,6 @@ def download(row: Transcription, format_name: str) -> HttpResponse:
     )
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Cache-Control"] = "private, no-cache"
+    if by is not None:
+        audit.note_exported(row, by, format_name)
     return response

@@ -13,7 +13,7 @@ from rest_framework import exceptions, mixins, pagination, parsers, serializers,
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from transcription.api.authentication import AccountPermission
+from transcription.api.authentication import AccountPermission, actor_of
 from transcription.models import ApiToken
 from transcription.services import tokens
 from transcription.web.counting import count_login
@@ -98,5 +98,5 @@ class TokenViewSet(
 
     def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Revoke the token for good; its row stays, to be looked at."""
-        tokens.revoke(self.get_object())
+        tokens.revoke(self.get_object(), actor_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)

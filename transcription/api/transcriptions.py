@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +24,14 @@ from rest_framework.reverse import reverse
 from rest_framework.utils.urls import replace_query_param
 
 from transcription.api import sse
-from transcription.api.authentication import visible_to
+from transcription.api.authentication import actor_of, visible_to
 from transcription.api.downloads import download
 from transcription.api.events import transcription_events
 from transcription.api.filters import ORDERINGS, TranscriptionFilter
 from transcription.api.intake import SubmissionSerializer, accept
 from transcription.api.transcribe import AlwaysJson, when_the_client_leaves
 from transcription.models import ApiToken, Transcription
-from transcription.services import change
+from transcription.services import audit, change, retention
 from transcription.services.errors import error_message
 from transcription.services.export import file_name
 from transcription.services.peaks import read_peaks
@@ -102,6 +104,14 @@ class TranscriptionDetailSerializer(TranscriptionSerializer):
     """A transcription with its text and segments, as far as they are there."""
 
     routing_reason = serializers.SerializerMethodField()
+    audio_kept_until = serializers.SerializerMethodField(
+        help_text="When the recording is deleted by itself; null: never, or it is not over yet, "
+        "or its audio is gone."
+    )
+    kept_until = serializers.SerializerMethodField(
+        help_text="When the transcription is deleted by itself, its text too; null: never, or it "
+        "is not over yet."
+    )
 
     class Meta(TranscriptionSerializer.Meta):
         fields = [
@@ -116,8 +126,18 @@ class TranscriptionDetailSerializer(TranscriptionSerializer):
             "languages",
             "want_words",
             "engine_seconds",
+            "audio_kept_until",
+            "kept_until",
         ]
         read_only_fields = fields
+
+    @extend_schema_field(serializers.DateTimeField(allow_null=True))
+    def get_audio_kept_until(self, row: Transcription) -> str | None:
+        return _shown_time(retention.audio_kept_until(row))
+
+    @extend_schema_field(serializers.DateTimeField(allow_null=True))
+    def get_kept_until(self, row: Transcription) -> str | None:
+        return _shown_time(retention.kept_until(row))
 
     def get_routing_reason(self, row: Transcription) -> str | None:
         """Why this model: one of ``Transcription.RoutingReason``; null until it is chosen."""
@@ -136,6 +156,11 @@ class TranscriptionDetailSerializer(TranscriptionSerializer):
             **({} if instance.audio.name else {"audio": None, "peaks": None}),
         }
         return shown
+
+
+def _shown_time(moment: datetime | None) -> str | None:
+    """Return a time as all fields show one."""
+    return None if moment is None else str(serializers.DateTimeField().to_representation(moment))
 
 
 class ChangeSerializer(serializers.Serializer[Any]):
@@ -250,7 +275,7 @@ class TranscriptionViewSet(
 
     def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Delete the recording and all that was made of it, for good."""
-        remove(self.get_object())
+        remove(self.get_object(), actor_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @action(detail=True, methods=["post"])
@@ -275,7 +300,7 @@ class TranscriptionViewSet(
         """
         row = self.get_object()
         if request.method == "DELETE":
-            remove_audio(row)
+            remove_audio(row, actor_of(request))
             return Response(status=status.HTTP_204_NO_CONTENT)
         if not row.audio.name:
             raise Http404
@@ -287,6 +312,10 @@ class TranscriptionViewSet(
                 content_type=row.content_type,
                 file_name=file_name(row, path.suffix.lstrip(".")),
                 etag=f'"{row.sha256 or row.pk}"',
+                # One's own recording one has already.
+                before_body=partial(audit.note_heard, row, actor_of(request))
+                if request.user.is_staff and row.owner_id != request.user.pk
+                else None,
             )
         except FileNotFoundError as error:
             raise Http404 from error
@@ -322,7 +351,10 @@ class TranscriptionViewSet(
     @action(detail=True, content_negotiation_class=AlwaysJson)
     def download(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Send the transcript as a file: ``?format=txt|srt|vtt|tsv|json|docx``."""
-        return download(self.get_object(), request.query_params.get("format", ""))
+        row, format_name = self.get_object(), request.query_params.get("format", "")
+        return download(
+            row, format_name, by=None if request.method == "HEAD" else actor_of(request)
+        )
 
     @action(detail=True, content_negotiation_class=AlwaysJson)
     def events(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:

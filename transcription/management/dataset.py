@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import uuid
 import wave
 from collections import Counter
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ from transcription.audio.errors import AudioError
 from transcription.audio.workfile import WorkFileWriter, count_samples, read_samples
 from transcription.engines.base import SAMPLE_RATE_HZ
 from transcription.models import Transcription
+from transcription.services import audit
 from transcription.text.languages import UnknownLanguage, qwen_name
 from transcription.text.utterances import Sentence, Utterance, utterances
 
@@ -99,22 +101,27 @@ def split_of(row: Transcription, validation: float) -> Split:
     return "validation" if int.from_bytes(digest[:8]) < validation * 2**64 else "train"
 
 
-def export(folder: Path, wanted: Wanted) -> Iterator[Report]:
+def export(folder: Path, wanted: Wanted, by: audit.Actor) -> Iterator[Report]:
     """Write the data set; yields the report so far after each recording, and once at the end.
+
+    Whose recordings leave by whom is entered in the audit, each before its files are written.
 
     Raises ``DatasetError`` where the folder holds anything else, ``OSError`` for a full disk say.
     """
     _take(folder, wanted)
     report = Report()
+    batch, count = uuid.uuid4(), _missing(folder, wanted)
     with Decoder() as decoder:
-        for row in wanted.recordings().iterator(chunk_size=200):
-            done = folder / "recordings" / f"{row.pk}.json"
+        for row in wanted.recordings().select_related("owner").iterator(chunk_size=200):
+            done = _mark_of(folder, row.pk)
             if done.exists():
                 known = json.loads(done.read_text(encoding="utf-8"))
                 report.kept += 1
                 report.outdated += known["revision"] != row.revision
             else:
                 try:
+                    if row.audio.name:
+                        audit.note_exported(row, by, "dataset", batch=batch, count=count)
                     found = _write_recording(folder, row, wanted, decoder)
                 except FileNotFoundError:
                     report.left_out["its audio is gone"] += 1
@@ -126,6 +133,17 @@ def export(folder: Path, wanted: Wanted) -> Iterator[Report]:
             yield report
     report.manifest = _write_lists(folder, wanted, report)
     yield report
+
+
+def _mark_of(folder: Path, pk: uuid.UUID) -> Path:
+    """The file that says that a recording is in the folder."""
+    return folder / "recordings" / f"{pk}.json"
+
+
+def _missing(folder: Path, wanted: Wanted) -> int:
+    """Count the recordings that are not in the folder yet."""
+    ids = wanted.recordings().values_list("pk", flat=True)
+    return sum(not _mark_of(folder, pk).exists() for pk in ids.iterator())
 
 
 def _take(folder: Path, wanted: Wanted) -> None:

@@ -1,5 +1,6 @@
 """The rows of the service. The row is the queue: whatever was accepted is one of these."""
 
+from transcription.models.audit import AuditEntry
 from transcription.models.chunk import Chunk
 from transcription.models.delivery import Delivery
 from transcription.models.glossary import GlossaryTerm
@@ -19,6 +20,7 @@ from transcription.models.worker import Worker
 
 __all__ = [
     "ApiToken",
+    "AuditEntry",
     "Bot",
     "CallbackSecret",
     "Chunk",

@@ -218,6 +218,17 @@ class Transcription(LeasedWork):
                 condition=Q(status__in=["queued", "processing"]),
                 name="transcription_active",
             ),
+            # What has been over for longest, for what is not kept for ever.
+            models.Index(
+                fields=["completed_at"],
+                condition=Q(step="over"),
+                name="transcription_over",
+            ),
+            models.Index(
+                fields=["completed_at"],
+                condition=Q(step="over") & ~Q(audio=""),
+                name="transcription_over_audio",
+            ),
             # What a list may be narrowed to, each in the order of the lists.
             *(
                 models.Index(fields=[*fields, "-created_at", "-id"], name=f"transcription_{name}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from django.db import transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
@@ -67,8 +68,8 @@ def cancel(row: Transcription) -> None:
 def retry(row: Transcription) -> None:
     """Start a failed or cancelled transcription again; chunks that are done are kept.
 
-    Raises ``wrong_status`` for any other, ``recording_missing`` when its audio is gone,
-    ``too_many_jobs`` where its owner has as many unfinished ones as are allowed, and
+    Raises ``wrong_status`` for any other, ``recording_missing`` when its audio is gone or being
+    deleted, ``too_many_jobs`` where its owner has as many unfinished ones as are allowed, and
     ``retry_would_lose_review`` when people have corrected its text.
     """
     if not row.audio.name or not row.audio.storage.exists(row.audio.name):
@@ -77,7 +78,13 @@ def retry(row: Transcription) -> None:
     with transaction.atomic():
         if row.status in again:
             quotas.check_jobs(row.owner)
-        changed = Transcription.objects.filter(pk=row.pk, status__in=again, revision=0).update(
+        changed = Transcription.objects.filter(
+            # Held: its audio is being deleted.
+            Q(lease_until__isnull=True) | Q(lease_until__lt=Now()),
+            pk=row.pk,
+            status__in=again,
+            revision=0,
+        ).update(
             status=Transcription.Status.QUEUED,
             step=Transcription.Step.PREPARE,
             state=State.PENDING,
@@ -112,6 +119,8 @@ def retry(row: Transcription) -> None:
     if not changed:
         if row.revision and row.status in again:
             raise ServiceError("retry_would_lose_review")
+        if row.status in again:
+            raise ServiceError("recording_missing")
         raise wrong_status(row.status)
     logger.info("Retrying %s.", row.pk)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from uuid import UUID
 
 from django.utils import timezone
@@ -80,11 +80,14 @@ def safe_name(name: str) -> str:
     return _UNSAFE.sub(" ", name).strip(" .")[:_LONGEST_NAME].strip(" .")
 
 
-def archive(ids: Sequence[UUID], format_name: str) -> Iterator[bytes]:
+def archive(
+    ids: Sequence[UUID], format_name: str, *, only: Container[UUID] | None = None
+) -> Iterator[bytes]:
     """Yield a ZIP with a file for each of these transcriptions that has a text.
 
     No more than one transcript is in memory at a time; two queries for each. What has no text is
-    named in a file of its own, so that nobody looks for it.
+    named in a file of its own, so that nobody looks for it. ``only``: those that had one when they
+    were entered in the audit; a text that comes while the others are sent stays out. None: all.
     """
     sink = _Sink()
     taken: set[str] = set()
@@ -94,7 +97,7 @@ def archive(ids: Sequence[UUID], format_name: str) -> Iterator[bytes]:
             row = Transcription.objects.filter(pk=pk).first()
             if row is None:
                 continue  # deleted meanwhile
-            if row.status not in WITH_TEXT:
+            if row.status not in WITH_TEXT or (only is not None and pk not in only):
                 left_out.append(f"{row} ({row.pk}): {row.get_status_display()}")
                 continue
             name = _free_name(row, format_name, taken)

@@ -8,7 +8,8 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from transcription.models import Chunk, LeasedWork, Transcription
-from transcription.services import quotas
+from transcription.models.leases import in_seconds
+from transcription.services import audit, quotas
 from transcription.services.change import wrong_status
 from transcription.services.paths import work_file
 from transcription.services.peaks import remove_peaks
@@ -16,8 +17,11 @@ from transcription.services.peaks import remove_peaks
 logger = logging.getLogger(__name__)
 State, Status, Step = LeasedWork.State, Transcription.Status, Transcription.Step
 
+#: For so long nobody starts a recording again whose audio is being deleted.
+HELD_SECONDS = 60.0
 
-def remove(row: Transcription) -> None:
+
+def remove(row: Transcription, by: audit.Actor) -> None:
     """Delete the recording with all that was made of it, for good.
 
     In this order: the work is ended, the files go, the row goes. Whatever breaks in between
@@ -33,13 +37,14 @@ def remove(row: Transcription) -> None:
         # Locked first: what refers to the row cannot be added between finding and deleting it.
         for locked in Transcription.objects.select_for_update(of=("self",)).filter(pk=row.pk):
             quotas.note_deleted(locked)
+            audit.note_deleted(locked, by)
             locked.delete()
     # A worker that ended in between still saw the row, and left the files that it had begun.
     _remove_derived_files(row)
     logger.info("Deleted %s.", row.pk)
 
 
-def remove_audio(row: Transcription) -> bool:
+def remove_audio(row: Transcription, by: audit.Actor) -> bool:
     """Delete the recording of a transcription that is over, and keep its text.
 
     False: it was gone already. The files go before the row says so: whatever breaks in between
@@ -50,9 +55,19 @@ def remove_audio(row: Transcription) -> bool:
         raise wrong_status(row.status)
     if not row.audio.name:
         return False
+    over = Transcription.objects.filter(pk=row.pk, status__in=Transcription.FINAL, step=Step.OVER)
+    # Held while its files go: it could be started again at this moment.
+    if not over.update(lease_until=in_seconds(HELD_SECONDS)):
+        status = Transcription.objects.filter(pk=row.pk).values_list("status", flat=True).first()
+        if status is None:
+            return False
+        raise wrong_status(status)
     row.audio.storage.delete(row.audio.name)
     _remove_derived_files(row)
-    changed = Transcription.objects.filter(pk=row.pk).exclude(audio="").update(audio="")
+    with transaction.atomic():
+        changed = over.exclude(audio="").update(audio="", lease_until=None)
+        if changed:
+            audit.note_audio_deleted(row, by)
     row.audio = None
     logger.info("Deleted the audio of %s; its text is kept.", row.pk)
     return bool(changed)

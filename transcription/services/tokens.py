@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from transcription.models import ApiToken
 from transcription.models.token import digest_of
+from transcription.services import audit
 
 #: Words in front of the token in the Authorization header, in lower case.
 SCHEMES = frozenset({"token", "bearer"})
@@ -69,8 +71,21 @@ def of(user: User) -> QuerySet[ApiToken]:
     return ApiToken.objects.filter(user=user).order_by("-created_at", "-pk")
 
 
-def revoke(row: ApiToken) -> bool:
+def revoke(row: ApiToken, by: audit.Actor) -> bool:
     """End a token for good; False: it was revoked before."""
-    return bool(
-        ApiToken.objects.filter(pk=row.pk, revoked_at__isnull=True).update(revoked_at=Now())
-    )
+    with transaction.atomic():
+        changed = ApiToken.objects.filter(pk=row.pk, revoked_at__isnull=True).update(
+            revoked_at=Now()
+        )
+        if changed:
+            audit.note_revoked(row, by)
+    return bool(changed)
+
+
+def delete(rows: QuerySet[ApiToken], by: audit.Actor) -> None:
+    """End tokens and delete their rows, too; those revoked before are entered no second time."""
+    with transaction.atomic():
+        for row in rows.select_for_update(of=("self",)).select_related("user"):
+            if row.revoked_at is None:
+                audit.note_revoked(row, by)
+            row.delete()

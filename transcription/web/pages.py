@@ -22,7 +22,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from transcription.models import SpeechModel, Transcription
-from transcription.services import change, queue, review, search
+from transcription.services import audit, change, queue, retention, review, search
 from transcription.services.access import known_to
 from transcription.services.errors import ServiceError, error_message
 from transcription.services.language_names import language_name
@@ -35,6 +35,12 @@ PAGE_SIZE = 20
 SAMPLES = {"english.wav": gettext_lazy("English"), "chinese.wav": gettext_lazy("Chinese")}
 DOWNLOADS = ("txt", "srt", "vtt", "tsv", "json", "docx")
 Status = Transcription.Status
+
+
+def actor_of(request: HttpRequest) -> audit.Actor:
+    """Return who uses the page, for the audit."""
+    assert isinstance(request.user, User)
+    return audit.Actor(via=audit.Via.PAGE, user=request.user)
 
 
 def rows_for(request: HttpRequest) -> QuerySet[Transcription]:
@@ -159,6 +165,8 @@ def transcription(request: HttpRequest, row_id: uuid.UUID) -> HttpResponse:
             "words": home_words(),
             "downloads": DOWNLOADS,
             "error": error_message(row) if row.error_code else "",
+            "kept_until": retention.kept_until(row),
+            "audio_kept_until": retention.audio_kept_until(row),
             "can_be_read": review.is_reviewable(row),
             "can_be_retried": row.status in (Status.FAILED, Status.CANCELLED) and row.audio.name,
         },
@@ -191,7 +199,7 @@ def act(request: HttpRequest, row_id: uuid.UUID, verb: str) -> HttpResponse:
             change.rename(row, request.POST.get("title", "").strip()[:200])
         elif verb == "delete":
             name = str(row)
-            remove(row)
+            remove(row, actor_of(request))
             messages.success(request, _("“%(name)s” is deleted for good.") % {"name": name})
             return redirect("history")
         else:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -87,15 +87,22 @@ def safe_content_type(content_type: str) -> str:
 
 
 def send_file(
-    request: HttpRequest, path: Path, *, content_type: str, file_name: str, etag: str
+    request: HttpRequest,
+    path: Path,
+    *,
+    content_type: str,
+    file_name: str,
+    etag: str,
+    before_body: Callable[[], None] | None = None,
 ) -> HttpResponseBase:
     """Return the answer to a GET or HEAD for a file: 200, 206, 304, 412 or 416.
 
-    ``etag`` is a strong one, in its quotes. Raises ``FileNotFoundError``.
+    ``etag`` is a strong one, in its quotes. ``before_body`` is called where something of the file
+    is about to be sent, before its first byte is. Raises ``FileNotFoundError``.
     """
     file = path.open("rb", buffering=0)
     try:
-        response = _answer(request, file, etag=etag)
+        response = _answer(request, file, etag=etag, before_body=before_body)
     except BaseException:
         file.close()
         raise
@@ -113,7 +120,9 @@ def send_file(
     return response
 
 
-def _answer(request: HttpRequest, file: IO[bytes], *, etag: str) -> HttpResponseBase:
+def _answer(
+    request: HttpRequest, file: IO[bytes], *, etag: str, before_body: Callable[[], None] | None
+) -> HttpResponseBase:
     """Return the answer; it closes the file, at once where it sends nothing of it."""
     status = os.fstat(file.fileno())
     size_bytes, modified_seconds = status.st_size, int(status.st_mtime)
@@ -139,6 +148,8 @@ def _answer(request: HttpRequest, file: IO[bytes], *, etag: str) -> HttpResponse
     if request.method == "HEAD":
         file.close()
         return HttpResponse(headers=headers)
+    if before_body is not None:
+        before_body()
     pieces = AsyncPieces if isinstance(request, ASGIRequest) else SyncPieces
     return StreamingHttpResponse(
         pieces(file, sent),

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from transcription.models import LeasedWork, Transcription
 from transcription.services import (
+    audit,
     idempotency,
     presence,
     quality,
@@ -162,6 +163,7 @@ def _upkeep_sometimes(runtime: Runtime) -> None:
         upkeep.clear_left_files()
         search.tidy()
         upkeep.forget_old_messages()
+        audit.forget_old()
         idempotency.forget_old_keys()
         quotas.forget_past_days()
         throughput.forget_old()

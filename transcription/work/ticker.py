@@ -16,7 +16,7 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from transcription.models import Chunk, Transcription, Worker
-from transcription.services import bell
+from transcription.services import bell, retention
 from transcription.services.queue import is_paused
 from transcription.work import upkeep
 from transcription.work.couriers import call_couriers
@@ -77,6 +77,8 @@ def tick(queue: str, here: Runtime, waiting_ticks: int) -> int:
     if queue == bell.CHORES:
         upkeep.finish_what_stands_still()
         upkeep.forget_dead_workers()
+        # Here, too, and not by the bell: on a quiet service it does not ring for days.
+        retention.remove_due()
         # Here and not by the bell: the worker may be decoding for minutes, and a message whose
         # next try is due needs no more than a thread.
         call_couriers(here)

@@ -1569,6 +1569,16 @@ export interface components {
              * Format: double
              */
             readonly engine_seconds: number;
+            /**
+             * Format: date-time
+             * @description When the recording is deleted by itself; null: never, or it is not over yet, or its audio is gone.
+             */
+            readonly audio_kept_until: string | null;
+            /**
+             * Format: date-time
+             * @description When the transcription is deleted by itself, its text too; null: never, or it is not over yet.
+             */
+            readonly kept_until: string | null;
             readonly text: string;
             readonly segments: components["schemas"]["Segment"][];
             readonly links: components["schemas"]["Links"];

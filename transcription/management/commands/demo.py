@@ -18,7 +18,7 @@ from django.utils import timezone
 from transcription.management.client import Client, NoAnswerError
 from transcription.management.running_service import DidNotStartError, RunningService
 from transcription.models import ApiToken
-from transcription.services import tokens
+from transcription.services import audit, tokens
 from transcription.services.models import ensure_default_models
 from transcription.text.scoring import count_errors
 from transcription.work.locks import ServeLock
@@ -54,7 +54,7 @@ class Command(BaseCommand):
         except (DidNotStartError, NoAnswerError, OSError) as error:
             raise CommandError(f"The demo failed. {error}") from error
         finally:
-            tokens.revoke(row)
+            tokens.revoke(row, audit.Actor.of_command())
 
     def _again_elsewhere(self, url: str) -> None:
         """Run once more with a data directory of its own: this one is being served."""

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date
 
 from transcription.management.dataset import DatasetError, Report, Wanted, export
+from transcription.services import audit
 from transcription.text.languages import UnknownLanguage, normalise_code
 
 
@@ -83,7 +84,7 @@ class Command(BaseCommand):
         )
         report = Report()
         try:
-            for report in export(options["folder"], wanted):
+            for report in export(options["folder"], wanted, audit.Actor.of_command()):
                 if (report.written + report.kept) % 100 == 0 and not report.manifest:
                     self.stdout.write(f"{report.written + report.kept} recordings")
         except DatasetError as error:
