@@ -632,6 +632,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/health/live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Whether the web process answers. */
+        get: operations["health_live"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/health/ready": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Whether a recording that comes now would become text, and else why not. */
+        get: operations["health_ready"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -8182,7 +8216,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It does. */
+            /** @description It is well. */
             200: {
                 headers: {
                     "X-Request-ID": components["headers"]["RequestId"];
@@ -8217,6 +8251,102 @@ export interface operations {
                         /** @description Recordings are accepted and wait: see the engine room. */
                         queue_paused: boolean;
                         message?: string;
+                    };
+                };
+            };
+        };
+    };
+    health_live: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is well. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @enum {string} */
+                        status: "ok";
+                        version: string;
+                    };
+                };
+            };
+        };
+    };
+    health_ready: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is well. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @enum {string} */
+                        status: "ready" | "not_ready";
+                        checks: {
+                            /** @enum {string} */
+                            database: "ok" | "failed" | "unknown";
+                            /** @enum {string} */
+                            disk: "ok" | "failed" | "unknown";
+                            /** @enum {string} */
+                            workers: "ok" | "failed" | "unknown";
+                            /** @enum {string} */
+                            model: "ok" | "failed" | "unknown";
+                        };
+                        /** @description What stands in the way; empty: nothing. */
+                        reasons: {
+                            /** @enum {string} */
+                            code: "database_unavailable" | "model_failed" | "model_loading" | "no_chores_worker" | "no_engine_worker" | "no_model" | "storage_full";
+                            /** @description In the caller's language. */
+                            message: string;
+                        }[];
+                    };
+                };
+            };
+            /** @description Something stands in the way. */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @enum {string} */
+                        status: "ready" | "not_ready";
+                        checks: {
+                            /** @enum {string} */
+                            database: "ok" | "failed" | "unknown";
+                            /** @enum {string} */
+                            disk: "ok" | "failed" | "unknown";
+                            /** @enum {string} */
+                            workers: "ok" | "failed" | "unknown";
+                            /** @enum {string} */
+                            model: "ok" | "failed" | "unknown";
+                        };
+                        /** @description What stands in the way; empty: nothing. */
+                        reasons: {
+                            /** @enum {string} */
+                            code: "database_unavailable" | "model_failed" | "model_loading" | "no_chores_worker" | "no_engine_worker" | "no_model" | "storage_full";
+                            /** @description In the caller's language. */
+                            message: string;
+                        }[];
                     };
                 };
             };
