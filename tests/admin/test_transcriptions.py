@@ -295,5 +295,5 @@ def test_the_page_of_a_row_says_when_audio_and_text_are_deleted(
     assert "deleted on" not in page
     settings.AUDIO_KEPT_DAYS, settings.TEXT_KEPT_DAYS = 7.0, 31.0
     page = staff.get(page_of(row)).content.decode()
-    assert "The audio is deleted on March 8, 2026" in page
-    assert "This transcription is deleted for good on April 1, 2026" in page
+    assert "On March 8, 2026" in page
+    assert "On April 1, 2026" in page

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from transcription.admin.common import ReadOnlyAdmin
+from transcription.admin.common import ReadOnlyAdmin, two_lines
 from transcription.admin.transcription_filters import CreatedFilter
 from transcription.models import AuditEntry
 
@@ -25,18 +25,7 @@ class DaysFilter(CreatedFilter):
 class AuditEntryAdmin(ReadOnlyAdmin):
     """A list that stays quick at a million rows: whatever it is narrowed to has an index."""
 
-    list_display = (
-        "at",
-        "who",
-        "via",
-        "token_name",
-        "action",
-        "detail",
-        "object_type",
-        "object_id",
-        "owner_name",
-        "count",
-    )
+    list_display = ("at", "who_and_how", "what", "of_what", "owner_name", "count")
     list_display_links = ("at",)
     list_filter = (DaysFilter, "action", "via")
     list_per_page = 50
@@ -71,6 +60,19 @@ class AuditEntryAdmin(ReadOnlyAdmin):
         if term.isdecimal() and of_object.exists():
             return of_object, False
         return queryset.filter(actor_name=term), False
+
+    @admin.display(description=_("who"))
+    def who_and_how(self, row: AuditEntry) -> str:
+        by_way_of = ", ".join(filter(None, (row.get_via_display(), row.token_name)))
+        return two_lines(self.who(row) or "–", by_way_of)
+
+    @admin.display(description=_("what"))
+    def what(self, row: AuditEntry) -> str:
+        return two_lines(row.get_action_display(), row.detail)
+
+    @admin.display(description=_("id"))
+    def of_what(self, row: AuditEntry) -> str:
+        return two_lines(row.object_id, row.get_object_type_display())
 
     @admin.display(description=_("who"), ordering="actor_name", empty_value="–")
     def who(self, row: AuditEntry) -> str | None:

@@ -215,14 +215,14 @@ class TranscriptionAdmin(ReviewPageMixin, TranscriptionActions):
         end = retention.audio_kept_until(row)
         if end is None:
             return gettext("kept")
-        return gettext("The audio is deleted on %(date)s.") % {"date": _date(end)}
+        return gettext("On %(date)s the audio is deleted.") % {"date": _date(end)}
 
     @admin.display(description=_("retention period"))
     def kept(self, row: Transcription) -> str:
         end = retention.kept_until(row)
         if end is None:
             return gettext("no end is set")
-        return gettext("This transcription is deleted for good on %(date)s.") % {"date": _date(end)}
+        return gettext("On %(date)s this transcription is deleted for good.") % {"date": _date(end)}
 
     @admin.display(description=_("chunks"))
     def chunks_link(self, row: Transcription) -> str:
