@@ -8,6 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
 from django.test import Client
+from drf_spectacular.generators import SchemaGenerator
 
 from tests.api.conftest import told, url_of
 from transcription.models import Segment, Transcription
@@ -40,6 +41,18 @@ def test_the_recording_goes_and_the_text_stays(row: Transcription, client_of_ann
     assert client_of_ann.get(url_of(row, "audio")).status_code == 404
     # As often as one likes.
     assert client_of_ann.delete(url_of(row, "audio")).status_code == 204
+
+
+def test_the_links_that_are_gone_are_described_as_such(
+    row: Transcription, client_of_ann: Client
+) -> None:
+    client_of_ann.delete(url_of(row, "audio"))
+    links = client_of_ann.get(url_of(row)).json()["links"]
+    schema = SchemaGenerator().get_schema(request=None, public=True)
+    described = schema["components"]["schemas"]["Links"]["properties"]
+    assert {name for name, link in links.items() if link is None} == {
+        name for name, one in described.items() if one.get("nullable")
+    }
 
 
 def test_it_cannot_be_tried_again_then(row: Transcription, client_of_ann: Client) -> None:

@@ -10,6 +10,7 @@ import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from django.utils import timezone
 from drf_spectacular.generators import SchemaGenerator
 
 from tests.served import ROOT, Served
-from transcription.models import ApiToken, Delivery, Segment, SpeechModel, Transcription
+from transcription.models import ApiToken, Delivery, Segment, SpeechModel, Transcription, Worker
 from transcription.services import browser_tokens, glossary, peaks, tokens, webhooks
 
 CHECKS = (
@@ -216,6 +217,16 @@ def call(serve: Callable[..., Served], settings: Any, tmp_path: Path) -> CallAll
     served = serve(**ENVIRONMENT)
     settings.MEDIA_ROOT = served.data_dir / Path(settings.MEDIA_ROOT).name
     SpeechModel.objects.create(name="fake", engine="fake")
+    # 503 is how /health/ready says that nobody works, and would count as a failure of the server.
+    for cluster in ("engine-0@1", "chores@1"):
+        Worker.objects.create(
+            host="box",
+            pid=1,
+            cluster=cluster,
+            heartbeat_at=timezone.now() + timedelta(days=1),
+            seen={"fake": 1},
+            loaded=[{"name": "fake", "generation": 1}],
+        )
     root = User.objects.create_superuser("root")
     row, token = tokens.create(root, name="of the test")
     # It must not be found and revoked by what it calls.

@@ -831,8 +831,11 @@ export interface components {
             download: string;
             /** Format: uri */
             events: string;
-            /** Format: uri */
-            peaks: string;
+            /**
+             * Format: uri
+             * @description Null once the audio is deleted.
+             */
+            peaks: string | null;
             /** Format: uri */
             segments: string;
         };

@@ -68,7 +68,7 @@ class LinksSerializer(serializers.Serializer[Any]):
     audio = serializers.URLField(allow_null=True, help_text="Null once the audio is deleted.")
     download = serializers.URLField()
     events = serializers.URLField()
-    peaks = serializers.URLField()
+    peaks = serializers.URLField(allow_null=True, help_text="Null once the audio is deleted.")
     segments = serializers.URLField()
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
