@@ -161,7 +161,8 @@ def database_from_url(url: str) -> dict[str, Any]:
             "HOST": unquote(parts.hostname or ""),
             "PORT": parts.port or "",
             "CONN_MAX_AGE": 0,
-            "OPTIONS": dict(parse_qsl(parts.query)),
+            # A server that is gone without a word would keep every request waiting for minutes.
+            "OPTIONS": {"connect_timeout": "10", **dict(parse_qsl(parts.query))},
         }
     raise ImproperlyConfigured(
         "ASR_DATABASE_URL: expected sqlite:///FILE or postgresql://USER:PASSWORD@HOST:PORT/NAME."

@@ -138,4 +138,7 @@ def test_a_postgresql_url_is_read_with_its_password_and_options() -> None:
     found = database_from_url("postgresql://ann:p%40ss@db:5433/asr?sslmode=require")
     assert found["PASSWORD"] == "p@ss"
     assert (found["HOST"], found["PORT"], found["NAME"]) == ("db", 5433, "asr")
-    assert found["OPTIONS"] == {"sslmode": "require"}
+    # A server that is gone must not keep every request waiting for minutes.
+    assert found["OPTIONS"] == {"connect_timeout": "10", "sslmode": "require"}
+    slow = database_from_url("postgresql://db/asr?connect_timeout=60")
+    assert slow["OPTIONS"] == {"connect_timeout": "60"}

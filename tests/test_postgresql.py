@@ -26,7 +26,15 @@ SUITES = (
     ),
     *(
         f"tests/api/test_{name}.py"
-        for name in ("audit", "idempotency", "lists", "review", "search", "transcriptions")
+        for name in (
+            "audit",
+            "idempotency",
+            "lists",
+            "metrics",
+            "review",
+            "search",
+            "transcriptions",
+        )
     ),
 )
 

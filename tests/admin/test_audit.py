@@ -209,6 +209,20 @@ def test_tokens_that_are_revoked_or_deleted_are_entered(staff: Client, ann: User
     )
 
 
+def test_an_end_that_is_past_is_a_revocation_and_another_name_is_none(
+    staff: Client, ann: User
+) -> None:
+    row, _token = tokens.create(ann, name="web shop")
+    page = f"{TOKENS}{row.pk}/change/"
+    past = {"expires_at_0": "2020-01-01", "expires_at_1": "00:00:00"}
+    staff.post(page, {"name": "web shop", "expires_at_0": "2090-01-01", "expires_at_1": "00:00:00"})
+    assert entered(Action.TOKEN_REVOKED) == []
+    staff.post(page, {"name": "web shop", **past})
+    staff.post(page, {"name": "old web shop", **past})
+    assert ApiToken.objects.get().name == "old web shop"
+    assert entered(Action.TOKEN_REVOKED) == [("root", "admin", str(row.pk), "ann")]
+
+
 def test_the_tokens_of_an_account_end_with_it_and_its_entries_stay(
     staff: Client, ann: User
 ) -> None:

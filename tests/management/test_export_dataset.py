@@ -112,11 +112,11 @@ def test_a_broken_off_run_is_taken_up_and_nothing_is_written_twice(
     really = dataset._write_recording
     calls: list[Any] = []
 
-    def breaks(folder: Path, row: Transcription, *rest: Any) -> dict[str, Any]:
+    def breaks(folder: Path, row: Transcription, *rest: Any, **more: Any) -> dict[str, Any]:
         calls.append(row.pk)
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return really(folder, row, *rest)
+        return really(folder, row, *rest, **more)
 
     with monkeypatch.context() as broken:
         broken.setattr(dataset, "_write_recording", breaks)

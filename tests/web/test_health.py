@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+import time
 import tomllib
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +18,7 @@ from django.utils import timezone
 from tests.served import PATIENCE_SECONDS, eventually
 from transcription.models import SpeechModel, Worker
 from transcription.services import queue
+from transcription.web.health import PATIENCE_SECONDS as PATIENCE
 from transcription.web.health import Remembered, obstacles, standing
 
 BASE_DIR = Path(__file__).resolve().parents[2]
@@ -169,14 +172,18 @@ def test_a_full_disk_is_told_in_the_readers_language(working_service: None, sett
     assert "磁盘" in readiness_told("zh-CN")[1]["reasons"][0]["message"]
 
 
-def test_of_a_database_that_is_silent_nothing_else_is_claimed(monkeypatch: Any) -> None:
+def test_of_a_database_that_is_silent_nothing_else_is_claimed(
+    monkeypatch: Any, caplog: Any
+) -> None:
     from transcription.services import readiness
 
     def fail() -> None:
         raise OperationalError("the disk is on fire")
 
     monkeypatch.setattr(readiness, "_obstacles", fail)
-    status, body = readiness_told()
+    with caplog.at_level(logging.ERROR):
+        status, body = readiness_told()
+    assert "The database does not answer." in caplog.text
     assert (status, [reason["code"] for reason in body["reasons"]]) == (
         503,
         ["database_unavailable"],
@@ -209,11 +216,15 @@ def test_while_one_asks_the_others_are_told_what_was_known() -> None:
 
     remembered = Remembered(ask)
     assert remembered.tell() == "old"
-    remembered._until_seconds = 0.0
+    remembered._until_seconds = time.monotonic() - 0.1
     slow = threading.Thread(target=remembered.tell)
     slow.start()
     eventually(remembered._asking.locked)
     assert remembered.tell() == "old"
+    # But not for ever: a database that keeps one waiting for so long does not answer.
+    remembered._until_seconds = time.monotonic() - PATIENCE - 1
+    with pytest.raises(OperationalError):
+        remembered.tell()
     answer.set()
     slow.join()
     assert remembered.tell() == "new"

@@ -91,6 +91,16 @@ def test_the_file_of_the_log_has_time_logger_level_line_and_id(
     )
 
 
+def test_a_link_to_a_new_password_is_in_no_line(db: None, caplog: Any) -> None:
+    token = "dimtts-9f9c0b1e2d3c4b5a69788796a5b4c3d2"
+
+    Client().get(f"/accounts/password-reset/Mg/{token}/")
+
+    [record] = [record for record in caplog.records if record.name == "ASRBackend"]
+    assert record.getMessage().startswith("GET /accounts/password-reset/Mg/…/ ")
+    assert token not in record.getMessage() + record.__dict__["path"]
+
+
 # --- for programs
 
 

@@ -328,6 +328,19 @@ def test_a_cancelled_recording_can_be_retried_and_keeps_its_finished_chunks(
     assert row.text.casefold().count("fake ") == row.chunks.count()
 
 
+def test_a_cancelled_recording_can_be_retried_while_its_text_is_being_joined(
+    fake_model, post, speech
+) -> None:
+    row = post(three_sentences(speech))
+    look_for_chores()
+    cancel(row)
+    # As a worker does that begins to join the text so far.
+    assert Transcription.objects.claim([row.pk], new_lease())
+    row.refresh_from_db()
+    retry(row)
+    assert row.status == "queued"
+
+
 def test_a_failed_recording_can_be_retried_once_its_cause_is_gone(
     fake_model, post, work, speech, settings
 ) -> None:

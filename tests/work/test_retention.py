@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -14,10 +15,13 @@ from threading import Barrier
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
 from django.db import connection
 from django.utils import timezone
+from django_q.models import OrmQ
 
 from tests.conftest import database_url
 from transcription.models import AuditEntry, Lease, Revision, Segment, Transcription
@@ -189,7 +193,7 @@ def test_nobody_starts_a_recording_again_while_its_audio_is_being_deleted(
 
     monkeypatch.setattr(FileSystemStorage, "delete", tried_in_between)
     assert retention.remove_due() == 1
-    assert refused == ["recording_missing"]
+    assert refused == ["deletion_under_way"]
     assert now(row).status == Status.FAILED
 
 
@@ -388,6 +392,33 @@ def test_a_quiet_service_does_it_too_at_the_tick_of_a_chores_worker(
     assert now(row).audio
     ticker.tick("chores", runtime(), 0)
     assert not now(row).audio
+
+
+def test_it_leaves_the_rest_for_the_next_time_when_its_own_is_over(made, audio_for_a_week) -> None:
+    row = made(days=8)
+    assert retention.remove_due(most_seconds=0.0) == 0
+    assert retention.remove_due() == 1
+    assert not now(row).audio
+
+
+def test_a_quiet_service_puts_itself_in_order_every_hour(transactional_db, fresh_worker) -> None:
+    here = runtime()
+    here.last_upkeep = time.monotonic()
+    ticker.tick("chores", here, 0)
+    assert not OrmQ.objects.exists()
+    here.last_upkeep -= 3601
+    ticker.tick("chores", here, 0)
+    assert OrmQ.objects.filter(key="chores").exists()
+
+
+def test_a_title_is_in_no_history_when_the_row_is_gone(made, text_for_a_month) -> None:
+    root = User.objects.create_superuser("root")
+    row = made(days=40, title="Secret meeting")
+    LogEntry.objects.log_actions(root.pk, [row], CHANGE, "Approved.")
+    assert LogEntry.objects.get().object_repr == "Secret meeting"
+    retention.remove_due()
+    entry = LogEntry.objects.get()
+    assert (entry.object_repr, entry.object_id) == (str(row.pk), str(row.pk))
 
 
 def test_a_held_row_is_not_taken_for_interrupted_work(made, audio_for_a_week) -> None:

@@ -55,7 +55,7 @@ class AuditEntryAdmin(ReadOnlyAdmin):
             return queryset.filter(object_id=str(uuid.UUID(term))), False
         except ValueError:
             pass  # a token's number, or a name
-        # One or the other, so that each goes along its index. A name of digits is no usual one.
+        # One or the other, so that each goes along its index. Names made of digits are rare.
         of_object = queryset.filter(object_id=term)
         if term.isdecimal() and of_object.exists():
             return of_object, False

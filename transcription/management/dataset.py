@@ -12,9 +12,10 @@ import json
 import uuid
 import wave
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -110,7 +111,8 @@ def export(folder: Path, wanted: Wanted, by: audit.Actor) -> Iterator[Report]:
     """
     _take(folder, wanted)
     report = Report()
-    batch, count = uuid.uuid4(), _missing(folder, wanted)
+    count = _missing(folder, wanted)
+    batch = uuid.uuid4() if count > 1 else None
     with Decoder() as decoder:
         for row in wanted.recordings().select_related("owner").iterator(chunk_size=200):
             done = _mark_of(folder, row.pk)
@@ -120,9 +122,15 @@ def export(folder: Path, wanted: Wanted, by: audit.Actor) -> Iterator[Report]:
                 report.outdated += known["revision"] != row.revision
             else:
                 try:
-                    if row.audio.name:
-                        audit.note_exported(row, by, "dataset", batch=batch, count=count)
-                    found = _write_recording(folder, row, wanted, decoder)
+                    found = _write_recording(
+                        folder,
+                        row,
+                        wanted,
+                        decoder,
+                        leaves=partial(
+                            audit.note_exported, row, by, "dataset", batch=batch, count=count
+                        ),
+                    )
                 except FileNotFoundError:
                     report.left_out["its audio is gone"] += 1
                 except AudioError as error:
@@ -171,9 +179,17 @@ def _take(folder: Path, wanted: Wanted) -> None:
 
 
 def _write_recording(
-    folder: Path, row: Transcription, wanted: Wanted, decoder: Decoder
+    folder: Path,
+    row: Transcription,
+    wanted: Wanted,
+    decoder: Decoder,
+    *,
+    leaves: Callable[[], None],
 ) -> dict[str, Any]:
-    """Cut one recording; what is known of it and its utterances."""
+    """Cut one recording; what is known of it and its utterances.
+
+    ``leaves`` is called before the first of them is written.
+    """
     sentences = [
         Sentence(**values)
         for values in row.segments.order_by("index").values(
@@ -198,6 +214,7 @@ def _write_recording(
                 for block in decoding:
                     file.append(block)
             (folder / "audio" / str(row.pk)).mkdir(mode=0o700, exist_ok=True)
+            leaves()
             lines = [_cut(folder, row, one, decoded) for one in found]
         finally:
             decoded.unlink(missing_ok=True)

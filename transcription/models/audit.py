@@ -61,7 +61,7 @@ class AuditEntry(models.Model):
     batch = models.UUIDField(_("batch"), null=True, editable=False)
     """The same for all that went together; null: it went alone."""
     count = models.PositiveIntegerField(_("in the batch"), default=1, editable=False)
-    """How many went together."""
+    """How many went together, or were meant to."""
     request_id = models.CharField(_("request id"), max_length=64, blank=True, editable=False)
     once = models.UUIDField(null=True, unique=True, editable=False)
     """What makes repetitions of the same one entry: the parts of a recording that a player

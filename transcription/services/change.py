@@ -17,6 +17,8 @@ from transcription.services.submit import language_of, require_a_model_that_know
 logger = logging.getLogger(__name__)
 State = LeasedWork.State
 
+#: A recording that is over is held by whoever deletes its files (``services.remove``).
+BEING_DELETED = Q(step=Transcription.Step.OVER, lease_until__gte=Now())
 #: How a status is called within a sentence.
 STATUS_WORDS = {
     Transcription.Status.QUEUED: _("queued"),
@@ -68,8 +70,8 @@ def cancel(row: Transcription) -> None:
 def retry(row: Transcription) -> None:
     """Start a failed or cancelled transcription again; chunks that are done are kept.
 
-    Raises ``wrong_status`` for any other, ``recording_missing`` when its audio is gone or being
-    deleted, ``too_many_jobs`` where its owner has as many unfinished ones as are allowed, and
+    Raises ``wrong_status`` for any other, ``recording_missing`` when its audio is gone,
+    ``deletion_under_way`` while it is being deleted, ``too_many_jobs`` where its owner has as many unfinished ones as are allowed, and
     ``retry_would_lose_review`` when people have corrected its text.
     """
     if not row.audio.name or not row.audio.storage.exists(row.audio.name):
@@ -79,8 +81,7 @@ def retry(row: Transcription) -> None:
         if row.status in again:
             quotas.check_jobs(row.owner)
         changed = Transcription.objects.filter(
-            # Held: its audio is being deleted.
-            Q(lease_until__isnull=True) | Q(lease_until__lt=Now()),
+            ~BEING_DELETED,
             pk=row.pk,
             status__in=again,
             revision=0,
@@ -120,7 +121,7 @@ def retry(row: Transcription) -> None:
         if row.revision and row.status in again:
             raise ServiceError("retry_would_lose_review")
         if row.status in again:
-            raise ServiceError("recording_missing")
+            raise ServiceError("deletion_under_way")
         raise wrong_status(row.status)
     logger.info("Retrying %s.", row.pk)
 

@@ -186,6 +186,9 @@ _KINDS = [
         "The stored recording is no longer there. Send the file again.")),
     _kind(4006, 409, "wrong_status", _T(
         "That is not possible while the transcription is {status}.")),
+    _kind(4007, 409, "deletion_under_way", _T(
+        "The recording is being deleted, since its time is over or somebody asked for it. Send "
+        "the file again.")),
     _kind(4021, 503, "wait_ended", _T(
         "The recording is accepted and still being recognised; its text will be at {url}. "
         "A client of the OpenAI libraries that repeats the request waits on.")),

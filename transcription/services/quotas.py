@@ -123,6 +123,8 @@ def note_deleted(row: Transcription) -> None:
     if row.owner_id is None:
         return  # only staff delete what belongs to nobody
     day = timezone.localtime(row.created_at).date()
+    if day < timezone.localdate() - timedelta(days=1):
+        return  # of that day nobody asks any more
     usage, _ = DayUsage.objects.get_or_create(owner_id=row.owner_id, day=day)
     seconds = _seconds(row.duration_seconds, row.expected_seconds, row.size_bytes, row.content_type)
     DayUsage.objects.filter(pk=usage.pk).update(deleted_seconds=F("deleted_seconds") + seconds)

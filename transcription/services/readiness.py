@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from django.conf import settings
-from django.db import Error as DatabaseError
 from django.utils.translation import gettext_lazy as _
 
 from transcription.models import SpeechModel
@@ -70,16 +69,19 @@ class Reason:
 def reasons() -> tuple[Reason, ...]:
     """Return what stands in the way; empty: a recording that comes now becomes text.
 
-    Three queries. A database that does not answer is a reason, not an error.
+    Three queries. Raises ``django.db.Error``.
     """
-    found = []
+    return (*_of_the_disk(), *(Reason(code=code) for code in _obstacles()))
+
+
+def reasons_without_database() -> tuple[Reason, ...]:
+    """Return what is known to stand in the way where the database does not answer."""
+    return (Reason(code="database_unavailable"), *_of_the_disk())
+
+
+def _of_the_disk() -> Iterable[Reason]:
     if shutil.disk_usage(settings.DATA_DIR).free < settings.MIN_FREE_DISK_BYTES:
-        found.append("storage_full")
-    try:
-        found += _obstacles()
-    except DatabaseError:
-        found.insert(0, "database_unavailable")
-    return tuple(Reason(code=code) for code in found)
+        yield Reason(code="storage_full")
 
 
 def _obstacles() -> Iterable[str]:

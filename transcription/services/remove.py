@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 from django.db.models.functions import Now
 
@@ -38,6 +40,7 @@ def remove(row: Transcription, by: audit.Actor) -> None:
         for locked in Transcription.objects.select_for_update(of=("self",)).filter(pk=row.pk):
             quotas.note_deleted(locked)
             audit.note_deleted(locked, by)
+            _forget_its_name(locked)
             locked.delete()
     # A worker that ended in between still saw the row, and left the files that it had begun.
     _remove_derived_files(row)
@@ -71,6 +74,14 @@ def remove_audio(row: Transcription, by: audit.Actor) -> bool:
     row.audio = None
     logger.info("Deleted the audio of %s; its text is kept.", row.pk)
     return bool(changed)
+
+
+def _forget_its_name(row: Transcription) -> None:
+    """Take title and file name out of the admin's history, which outlives the row."""
+    entries = LogEntry.objects.filter(
+        content_type=ContentType.objects.get_for_model(Transcription), object_id=str(row.pk)
+    )
+    entries.update(object_repr=str(row.pk))
 
 
 def _remove_derived_files(row: Transcription) -> None:

@@ -7,6 +7,7 @@ Whoever starts a recording again starts its time again.
 from __future__ import annotations
 
 import logging
+import time
 import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -49,19 +50,20 @@ def _end(row: Transcription, days: float) -> datetime | None:
     return row.completed_at + timedelta(days=days)
 
 
-def remove_due(portion: int = PORTION) -> int:
+def remove_due(portion: int = PORTION, most_seconds: float = float("inf")) -> int:
     """Delete what has been kept for long enough, the oldest first; return how much of it went.
 
-    At most ``portion`` texts and as many recordings, so that whoever calls it has time for other
-    things; the next call goes on. Several may call it at once. A file that cannot be deleted is
+    At most ``portion`` texts and as many recordings, and nothing is begun after ``most_seconds``,
+    so that whoever calls it has time for other things; the next call goes on. Several may call it at once. A file that cannot be deleted is
     logged, put off and keeps nobody waiting.
     """
     removed = 0
+    end = time.monotonic() + most_seconds
     if settings.TEXT_KEPT_DAYS:
-        removed += _remove(due(settings.TEXT_KEPT_DAYS), remove, portion)
+        removed += _remove(due(settings.TEXT_KEPT_DAYS), remove, portion, end)
     if settings.AUDIO_KEPT_DAYS:
         with_audio = due(settings.AUDIO_KEPT_DAYS).exclude(audio="")
-        removed += _remove(with_audio, remove_audio, portion)
+        removed += _remove(with_audio, remove_audio, portion, end)
     if removed:
         logger.info("The time of %d recordings or texts was over; they are deleted.", removed)
     return removed
@@ -81,12 +83,15 @@ def _remove(
     rows: QuerySet[Transcription],
     delete: Callable[[Transcription, audit.Actor], bool | None],
     portion: int,
+    end: float,
 ) -> int:
     removed = 0
     oldest: list[uuid.UUID] = list(
         rows.order_by("completed_at").values_list("pk", flat=True)[:portion]
     )
     for pk in oldest:
+        if time.monotonic() > end:
+            break
         # Still so? Somebody may have started it again, or another worker be at it. Whoever gets
         # it holds it: nobody starts it again meanwhile, and a worker that dies lets it go.
         if not rows.filter(pk=pk, status__in=Transcription.FINAL).update(
@@ -100,5 +105,8 @@ def _remove(
             removed += delete(row, audit.RETENTION) is not False
         except (OSError, ServiceError) as error:
             logger.error("The time of %s is over, but it cannot be deleted: %s", pk, error)
-            Transcription.objects.filter(pk=pk).update(lease_until=in_seconds(TRIED_AGAIN_SECONDS))
+            # Unless somebody has started it again after all: then the lease is a worker's.
+            Transcription.objects.filter(pk=pk, step=Step.OVER).update(
+                lease_until=in_seconds(TRIED_AGAIN_SECONDS)
+            )
     return removed

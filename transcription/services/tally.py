@@ -1,4 +1,4 @@
-"""Counts what happens, in the transactions in which it happens."""
+"""Counts what happens, where it can in the transaction in which it happens."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ from typing import Any, Generic, TypeVar
 
 from django.conf import settings
 from django.db import Error as DatabaseError
+from django.db import OperationalError
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 
@@ -29,6 +30,8 @@ T = TypeVar("T")
 API_ROOT = "/api/v1/transcribe"
 #: How old what is told may be.
 REMEMBER_SECONDS = 2.0
+#: How long the database may take to answer before it counts as silent.
+PATIENCE_SECONDS = 5.0
 
 
 @cache
@@ -61,7 +64,8 @@ class Remembered(Generic[T]):
     def tell(self) -> T:
         """Return it, as it was ``REMEMBER_SECONDS`` ago at most; raises ``django.db.Error``.
 
-        While somebody asks anew, which may take a while, the others are told what was known.
+        While somebody asks anew, the others are told what was known; but no longer than
+        ``PATIENCE_SECONDS``: a database that keeps him waiting for so long does not answer.
         """
         if time.monotonic() >= self._until_seconds and self._asking.acquire(
             blocking=self._told is None
@@ -73,6 +77,8 @@ class Remembered(Generic[T]):
                 self._asking.release()
         if isinstance(self._told, DatabaseError):
             raise self._told
+        if time.monotonic() > self._until_seconds + PATIENCE_SECONDS:
+            raise OperationalError("The database has not answered for too long.")
         return self._told  # type: ignore[return-value]  # it was asked for: above, or by another
 
     def _renew(self) -> None:
@@ -129,8 +135,11 @@ def live(request: HttpRequest) -> JsonResponse:
 @require_safe
 def ready(request: HttpRequest) -> JsonResponse:
     """Say whether a recording that comes now would become text, and else why not; then 503."""
-    found = obstacles.tell()
-    is_known = not any(reason.code == "database_unavailable" for reason in found)
+    is_known = True
+    try:
+        found = obstacles.tell()
+    except DatabaseError:
+        found, is_known = readiness.reasons_without_database(), False
     body: dict[str, Any] = {
         "status": "not_ready" if found else "ready",
         "checks": {

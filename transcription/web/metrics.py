@@ -40,6 +40,14 @@ COUNTERS: tuple[tuple[Count, str, str], ...] = (
     (Count.BATCH_PADDED_SECONDS, "", "The same with padding: clips times the longest of each."),
     (Count.LEASES_EXPIRED, "kind", "Pieces of work whose worker died or fell silent."),
 )
+#: Labels that are told from the beginning: of a series that is born at 1 Prometheus sees no
+#: increase, and an alarm would miss the first time.
+FROM_ZERO: Mapping[Count, tuple[str, ...]] = {
+    Count.RECORDINGS: ("completed", "failed"),
+    # What an operator wants to hear of; bad files of users are told as they come.
+    Count.FAILURES: ("worker_crashed", "recognition_failed", "recording_missing"),
+    Count.LEASES_EXPIRED: ("recording", "chunk", "delivery"),
+}
 
 
 class BeforeMiddleware(PrometheusBeforeMiddleware):
@@ -62,7 +70,7 @@ class AfterMiddleware(PrometheusAfterMiddleware):
 
 
 def exposition() -> bytes:
-    """Return everything in Prometheus' text format; about fifteen queries."""
+    """Return everything in Prometheus' text format; some twenty queries."""
     requests = REGISTRY
     if settings.METRICS_DIR:
         requests = CollectorRegistry()
@@ -182,12 +190,10 @@ def _of_the_disk(room: EngineRoom) -> Iterator[Metric]:
 def _of_the_counts(counts: Mapping[tuple[str, str], float]) -> Iterator[Metric]:
     for count, label, words in COUNTERS:
         family = CounterMetricFamily(f"asr_{count}", words, labels=[label] if label else [])
-        for (name, value_of_label), value in counts.items():
-            if name == count:
-                family.add_metric([value_of_label] if label else [], value)
-        if not label and not family.samples:
-            # From the beginning, so that the first increase is seen as one.
-            family.add_metric([], 0.0)
+        told = dict.fromkeys(FROM_ZERO.get(count, ()) if label else ("",), 0.0)
+        told |= {of: value for (name, of), value in counts.items() if name == count}
+        for of, value in told.items():
+            family.add_metric([of] if label else [], value)
         yield family
 
 

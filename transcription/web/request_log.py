@@ -39,7 +39,7 @@ class RequestLogMiddleware:
             is_gone = body is not None and body.is_disconnected
             # The path alone: a query may hold what is nobody's business in a log. As it was sent,
             # so that no line break of a path starts a line of its own.
-            path = request.get_full_path().partition("?")[0]
+            path = _without_secrets(request.get_full_path().partition("?")[0], request)
             status = CLIENT_GONE if is_gone else response.status_code
             logger.info(
                 "%s %s %d %.2fs",
@@ -56,3 +56,10 @@ class RequestLogMiddleware:
                 },
             )
         return response
+
+
+def _without_secrets(path: str, request: HttpRequest) -> str:
+    """Return the path without the token that some links hold, as that of a new password."""
+    match = request.resolver_match
+    token = match.kwargs.get("token", "") if match else ""
+    return path.replace(str(token), "…") if token else path

@@ -40,7 +40,6 @@ MOST_LONG_IN_PROGRESS = 16
 #: The same for short ones.
 MOST_IN_PROGRESS = 500
 QUEUED_OF_ONE_OWNER = 16
-UPKEEP_EVERY_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,9 +156,8 @@ def _queued_files() -> list[QueuedFile]:
 
 
 def _upkeep_sometimes(runtime: Runtime) -> None:
-    now = time.monotonic()
-    if now - runtime.last_upkeep > UPKEEP_EVERY_SECONDS:
-        runtime.last_upkeep = now
+    if runtime.upkeep_is_due:
+        runtime.last_upkeep = time.monotonic()
         upkeep.clear_left_files()
         search.tidy()
         upkeep.forget_old_messages()

@@ -20,6 +20,9 @@ from transcription.work.engine_host import EngineHost
 from transcription.work.keeping import LeaseKeeper
 from transcription.work.stopping import stop_requested
 
+#: Pause between two rounds of putting rows and disk in order.
+UPKEEP_EVERY_SECONDS = 3600.0
+
 
 def _lock_device() -> None:
     """Have this process be the only one that loads models onto its device.
@@ -75,6 +78,11 @@ class Runtime:
         """Seconds since this worker last looked for work; 0 while it does."""
         with self._lock:
             return 0.0 if self._busy else time.monotonic() - self.idle_since
+
+    @property
+    def upkeep_is_due(self) -> bool:
+        """Whether this worker has not put rows and disk in order for a while."""
+        return time.monotonic() - self.last_upkeep > UPKEEP_EVERY_SECONDS
 
     def served(self, owners: set[object]) -> None:
         """Remember whose turn it was."""

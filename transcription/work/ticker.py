@@ -77,12 +77,15 @@ def tick(queue: str, here: Runtime, waiting_ticks: int) -> int:
     if queue == bell.CHORES:
         upkeep.finish_what_stands_still()
         upkeep.forget_dead_workers()
-        # Here, too, and not by the bell: on a quiet service it does not ring for days.
-        retention.remove_due()
         # Here and not by the bell: the worker may be decoding for minutes, and a message whose
         # next try is due needs no more than a thread.
         call_couriers(here)
     waits = look_around(queue, here)
+    if queue == bell.CHORES:
+        # Last, since it may take its time; and not by the bell: a quiet service has none.
+        retention.remove_due(most_seconds=settings.TICK_SECONDS)
+        if here.upkeep_is_due:
+            bell.wake(queue)
     load = here.engines.loading
     if load is not None and time.monotonic() - load.since > LOAD_LIMIT_SECONDS:
         end_this_cluster(f"{load.recipe.name} has been loading for too long")

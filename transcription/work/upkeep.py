@@ -50,9 +50,9 @@ def release_leases(holder: str | None = None) -> int:
     released = sum(expired.values())
     if released:
         logger.warning("%d pieces of work were interrupted and can be claimed again.", released)
-        tally.add({(Count.LEASES_EXPIRED, kind): count for kind, count in expired.items()})
         bell.wake(bell.CHORES)
         bell.wake(bell.ENGINE)
+        tally.add({(Count.LEASES_EXPIRED, kind): count for kind, count in expired.items()})
     return released
 
 
