@@ -71,8 +71,9 @@ def retry(row: Transcription) -> None:
     """Start a failed or cancelled transcription again; chunks that are done are kept.
 
     Raises ``wrong_status`` for any other, ``recording_missing`` when its audio is gone,
-    ``deletion_under_way`` while it is being deleted, ``too_many_jobs`` where its owner has as many unfinished ones as are allowed, and
-    ``retry_would_lose_review`` when people have corrected its text.
+    ``deletion_under_way`` while it is being deleted, ``too_many_jobs`` where its owner has as many
+    unfinished ones as are allowed, and ``retry_would_lose_review`` when people have corrected its
+    text.
     """
     if not row.audio.name or not row.audio.storage.exists(row.audio.name):
         raise ServiceError("recording_missing")

@@ -54,8 +54,8 @@ def remove_due(portion: int = PORTION, most_seconds: float = float("inf")) -> in
     """Delete what has been kept for long enough, the oldest first; return how much of it went.
 
     At most ``portion`` texts and as many recordings, and nothing is begun after ``most_seconds``,
-    so that whoever calls it has time for other things; the next call goes on. Several may call it at once. A file that cannot be deleted is
-    logged, put off and keeps nobody waiting.
+    so that whoever calls it has time for other things; the next call goes on. Several may call it
+    at once. A file that cannot be deleted is logged, put off and keeps nobody waiting.
     """
     removed = 0
     end = time.monotonic() + most_seconds
