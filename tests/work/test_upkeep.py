@@ -106,7 +106,7 @@ def test_a_reload_is_noticed_by_an_idle_worker(fresh_worker) -> None:
 
 def test_a_worker_is_not_wedged_while_a_model_is_loaded(fresh_worker, monkeypatch) -> None:
     monkeypatch.setattr(ticker, "end_this_cluster", lambda why: pytest.fail(why))
-    SpeechModel.objects.create(name="fake", engine="fake", options={"load_seconds": 1.0})
+    SpeechModel.objects.create(name="fake", engine="fake", options={"load_seconds": 3.0})
     chunk_of(Transcription.objects.create(step="recognise"))
     here = runtime()
     here.idle_since = time.monotonic() - 3600
