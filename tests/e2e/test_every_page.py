@@ -151,6 +151,11 @@ def test_every_page_is_right(
             width = page.evaluate("document.documentElement.scrollWidth")
             if width > size["width"] and name not in STOCK:
                 wrong.append(f"{width} pixels wide at {size['width']}")
+        if name in {"list", "audit"}:
+            page.set_viewport_size(DESK)
+            results = "document.querySelector('.results')"
+            if page.evaluate(f"{results}.scrollWidth > {results}.clientWidth"):
+                wrong.append("a column of the list is out of sight")
         wrong += problems(page)
         take_pictures(page, name, language)
         visitor.complaints.clear()  # what axe itself put into the page
