@@ -162,6 +162,8 @@ def test_what_stands_in_the_way_is_told(
     status, body = readiness_told()
     assert (status, body["status"], body["checks"][subject]) == (503, "not_ready", "failed")
     assert [reason["code"] for reason in body["reasons"]] == [code]
+    # Without anybody who could load it, nothing is said of the model.
+    assert (body["checks"]["model"] == "unknown") is (code == "no_engine_worker")
 
 
 def test_a_full_disk_is_told_in_the_readers_language(working_service: None, settings: Any) -> None:

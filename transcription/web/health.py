@@ -135,16 +135,17 @@ def live(request: HttpRequest) -> JsonResponse:
 @require_safe
 def ready(request: HttpRequest) -> JsonResponse:
     """Say whether a recording that comes now would become text, and else why not; then 503."""
-    is_known = True
+    unknown: set[str] = set()
     try:
         found = obstacles.tell()
+        if any(reason.code == "no_engine_worker" for reason in found):
+            unknown = {"model"}  # whether it can be loaded
     except DatabaseError:
-        found, is_known = readiness.reasons_without_database(), False
+        found, unknown = readiness.reasons_without_database(), {"workers", "model"}
     body: dict[str, Any] = {
         "status": "not_ready" if found else "ready",
         "checks": {
-            subject: "ok" if is_known or subject == "disk" else "unknown"
-            for subject in readiness.SUBJECTS
+            subject: "unknown" if subject in unknown else "ok" for subject in readiness.SUBJECTS
         },
         "reasons": [{"code": reason.code, "message": reason.words} for reason in found],
     }
