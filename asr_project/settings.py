@@ -8,7 +8,15 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
+from asr_project.api_settings import (  # noqa: F401  Django reads them by name
+    CORS_ALLOW_HEADERS,
+    CORS_EXPOSE_HEADERS,
+    CORS_URLS_REGEX,
+    REST_FRAMEWORK,
+    SPECTACULAR_SETTINGS,
+)
 from asr_project.env import database_from_url, email_from_url, environment, sqlite_settings
+from asr_project.log_settings import LOG_FORMATTERS, logging_settings
 from asr_project.secret import read_or_make_secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -100,38 +108,6 @@ if PROXY_COUNT:
 CORS_ALLOWED_ORIGINS = env.words(
     "ASR_CORS_ORIGINS", [], "Origins of web front ends that may call the API; none by default."
 )
-CORS_URLS_REGEX = r"^/(api|v1|health)(/|$)"
-CORS_EXPOSE_HEADERS = [
-    "Content-Disposition",
-    "Content-Range",
-    "Location",
-    "Retry-After",
-    "X-Request-ID",
-]
-CORS_ALLOW_HEADERS = (
-    "accept",
-    "authorization",
-    "content-type",
-    "idempotency-key",
-    "if-range",
-    "last-event-id",
-    "range",
-    "user-agent",
-    "x-csrftoken",
-    "x-request-id",
-    "x-requested-with",
-    # What the OpenAI library for browsers sends along.
-    "openai-organization",
-    "openai-project",
-    *(
-        f"x-stainless-{name}"
-        for name in (
-            *("arch", "lang", "os", "package-version", "retry-count"),
-            *("runtime", "runtime-version", "timeout"),
-        )
-    ),
-)
-
 # --- the project ------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
@@ -151,7 +127,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "transcription.web.request_log.RequestLogMiddleware",
-    "transcription.web.metrics.BeforeMiddleware",
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "transcription.web.static.StaticFilesMiddleware",
     "transcription.web.page_policy.PagePolicyMiddleware",
@@ -307,57 +283,6 @@ FILE_UPLOAD_HANDLERS = ["transcription.web.uploads.DurableUploadHandler"]
 
 # --- the API ----------------------------------------------------------------------------------
 
-REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": [
-        "transcription.api.authentication.TokenAuthentication",
-        "transcription.api.authentication.ResultTokenAuthentication",
-        "transcription.api.authentication.SessionAuthentication",
-    ],
-    "DEFAULT_THROTTLE_CLASSES": [
-        "transcription.api.rates.UserThrottle",
-        "transcription.api.rates.TokenThrottle",
-        "transcription.api.rates.ScopeThrottle",
-    ],
-    "DEFAULT_PERMISSION_CLASSES": ["transcription.api.authentication.ScopePermission"],
-    "DEFAULT_RENDERER_CLASSES": [
-        "rest_framework.renderers.JSONRenderer",
-        "rest_framework.renderers.BrowsableAPIRenderer",
-    ],
-    "DEFAULT_PARSER_CLASSES": [
-        "rest_framework.parsers.JSONParser",
-        "rest_framework.parsers.FormParser",
-        "rest_framework.parsers.MultiPartParser",
-    ],
-    "DEFAULT_SCHEMA_CLASS": "transcription.api.schema.route.RouteSchema",
-    "EXCEPTION_HANDLER": "transcription.api.errors.exception_handler",
-    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
-    "COERCE_DECIMAL_TO_STRING": False,
-    "URL_FORMAT_OVERRIDE": None,
-}
-SPECTACULAR_SETTINGS = {
-    "TITLE": "Speech recognition",
-    "DESCRIPTION": "Recordings in, reviewed text out. Errors: docs/errors.md.",
-    "VERSION": None,
-    "SERVE_INCLUDE_SCHEMA": False,
-    "COMPONENT_SPLIT_REQUEST": True,
-    "PREPROCESSING_HOOKS": ["transcription.api.schema.route.one_address_each"],
-    "POSTPROCESSING_HOOKS": [
-        "drf_spectacular.hooks.postprocess_schema_enums",
-        "transcription.api.schema.route.complete",
-    ],
-    "ENUM_NAME_OVERRIDES": {
-        "TranscriptionStatusEnum": "transcription.models.Transcription.Status",
-        "ReviewStateEnum": "transcription.models.Transcription.ReviewState",
-        "RevisionKindEnum": "transcription.models.Revision.Kind",
-        "PartKindEnum": "transcription.api.review.PART_KINDS",
-        "KindEnum": "transcription.models.Delivery.Kind",
-        "DeliveryStatusEnum": "transcription.api.webhooks.DELIVERY_STATUSES",
-        "TokenScopeEnum": "transcription.models.ApiToken.Scope",
-    },
-    # From the package: the page works without the internet.
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-}
 SYNC_WAIT_SECONDS = env.number(
     "ASR_SYNC_WAIT_SECONDS",
     120,
@@ -613,10 +538,6 @@ PROCESS_ROLE = os.environ.get("ASR_PROCESS_ROLE", "manage")
 LOG_LEVEL = env.choice(
     "ASR_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"), "Least level that is logged."
 )
-LOG_FORMATTERS: dict[str, dict[str, Any]] = {
-    "text": {"format": "%(asctime)s - %(name)s - %(levelname)s - %(message)s%(request_suffix)s"},
-    "json": {"()": "asr_project.json_logs.json_formatter"},
-}
 LOG_FORMAT = env.choice(
     "ASR_LOG_FORMAT",
     "text",
@@ -629,42 +550,14 @@ LOG_FILE_BYTES = (
     * env.integer("ASR_LOG_FILE_MB", 20, "Size of a log file before it turns, in MiB.", low=1)
 )
 LOG_FILES_KEPT = env.integer("ASR_LOG_FILES_KEPT", 5, "Turned log files that are kept per process.")
-LOGGING: dict[str, Any] = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "filters": {"request_id": {"()": "asr_project.logs.RequestIdFilter"}},
-    # The one alone: what is named here is imported.
-    "formatters": {"chosen": LOG_FORMATTERS[LOG_FORMAT]},
-    "handlers": {
-        "console": {
-            "class": "logging.StreamHandler",
-            "formatter": "chosen",
-            "filters": ["request_id"],
-        },
-        "file": {
-            "class": "asr_project.logs.ProcessFileHandler",
-            "directory": LOG_DIR,
-            "role": PROCESS_ROLE,
-            "maxBytes": LOG_FILE_BYTES,
-            "backupCount": LOG_FILES_KEPT,
-            "formatter": "chosen",
-            "filters": ["request_id"],
-        },
-    },
-    "root": {"level": LOG_LEVEL, "handlers": ["console", "file"]},
-    "loggers": {
-        # Our own access line replaces these.
-        "uvicorn.access": {"level": "WARNING"},
-        "django.server": {"level": "WARNING"},
-        "django.request": {"level": "ERROR"},
-        "django-q": {"level": "WARNING"},
-        # At DEBUG it writes whole requests: secret addresses and signatures.
-        "httpcore2": {"level": "INFO"},
-    },
-}
-if PROCESS_ROLE == "manage":
-    # A command for a person speaks on the console and writes no log file.
-    LOGGING["root"]["handlers"] = ["console"]
+LOGGING = logging_settings(
+    directory=LOG_DIR,
+    role=PROCESS_ROLE,
+    level=LOG_LEVEL,
+    form=LOG_FORMAT,
+    file_bytes=LOG_FILE_BYTES,
+    files_kept=LOG_FILES_KEPT,
+)
 
 if len(RETRY_DELAYS_SECONDS) < 1:
     raise ImproperlyConfigured("ASR_RETRY_DELAYS_SECONDS: expected at least one pause.")

@@ -22,7 +22,7 @@ SUITES = (
     ),
     *(
         f"tests/work/test_{name}.py"
-        for name in ("chores", "deliver", "pipeline", "retention", "upkeep")
+        for name in ("chores", "deliver", "pipeline", "retention", "retention_meanwhile", "upkeep")
     ),
     *(
         f"tests/api/test_{name}.py"

@@ -6,7 +6,6 @@ standard protocol (https://www.w3.org/TR/webdriver-bidi/) itself.
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import shutil
@@ -39,14 +38,9 @@ PREFERENCES = {
 KEYS = {
     "Control": "\ue009",
     "Alt": "\ue00a",
-    "Shift": "\ue008",
     "Enter": "\ue007",
-    "Escape": "\ue00c",
     "Backspace": "\ue003",
-    "ArrowDown": "\ue015",
     "ArrowRight": "\ue014",
-    "ArrowLeft": "\ue012",
-    "ArrowUp": "\ue013",
     "End": "\ue010",
     "Home": "\ue011",
 }
@@ -206,11 +200,6 @@ class Firefox:
             element=self.element(selector),
             files=[str(path)],
         )
-
-    def picture(self, path: Path) -> None:
-        """Keep what the window shows."""
-        data = self.command("browsingContext.captureScreenshot", context=self.context)["data"]
-        path.write_bytes(base64.b64decode(data))
 
     def stop(self) -> None:
         self._socket.close()

@@ -15,7 +15,7 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from asr_project.logs import request_id
-from transcription.models import ApiToken, AuditEntry, Transcription
+from transcription.models import ApiToken, AuditEntry, Transcription, portions
 from transcription.services import audit, tokens
 from transcription.services.remove import remove, remove_audio
 
@@ -229,7 +229,7 @@ def test_a_token_that_is_deleted_was_revoked_by_that(ann: User, bobs: audit.Acto
 def test_entries_are_forgotten_when_their_time_is_over_and_no_others(
     settings: Any, bobs: audit.Actor, db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit, "FORGOTTEN_AT_ONCE", 2)
+    monkeypatch.setattr(portions, "PORTION", 2)
     audit.note_exported_together([(Transcription().pk, "ann") for _ in range(6)], bobs, "txt")
     old = AuditEntry.objects.values_list("pk", flat=True)[:5]
     AuditEntry.objects.filter(pk__in=list(old)).update(at=timezone.now() - timedelta(days=366))

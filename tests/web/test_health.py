@@ -69,12 +69,11 @@ def test_the_database_is_asked_once_in_a_while_and_not_each_time(
 
 
 def test_a_database_that_does_not_answer_makes_it_503(monkeypatch: Any) -> None:
-    from transcription.web import health
 
     def fail() -> None:
         raise OperationalError("the disk is on fire")
 
-    monkeypatch.setattr(health, "_standing", fail)
+    monkeypatch.setattr(standing, "_ask", fail)
 
     for _ in range(2):  # the second from memory
         response = Client().get("/health")

@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from django.conf import settings as django_settings
 from django.contrib.auth.models import User
+from django.core.files.base import ContentFile
+from django.utils import timezone
 
 from transcription.models import SpeechModel, Transcription
 from transcription.services.submit import IncomingFile, submit
@@ -103,3 +107,35 @@ def wav(samples: np.ndarray) -> bytes:
         file.setframerate(16_000)
         file.writeframes(samples.astype("<i2").tobytes())
     return buffer.getvalue()
+
+
+@pytest.fixture
+def made(data_dir: Path) -> Callable[..., Transcription]:
+    """A recording that has been over for so many days."""
+
+    def make(days: float, *, audio: bool = True, **fields: Any) -> Transcription:
+        row = Transcription.objects.create(
+            **{
+                "status": Transcription.Status.COMPLETED,
+                "step": Transcription.Step.OVER,
+                "state": "done",
+                "text": "what was said",
+                "completed_at": timezone.now() - timedelta(days=days),
+                **fields,
+            }
+        )
+        if audio:
+            row.audio.save(f"{row.pk}.wav", ContentFile(b"sound"))
+        return row
+
+    return make
+
+
+@pytest.fixture
+def audio_for_a_week(settings: Any) -> None:
+    settings.AUDIO_KEPT_DAYS = 7.0
+
+
+@pytest.fixture
+def text_for_a_month(settings: Any) -> None:
+    settings.TEXT_KEPT_DAYS = 30.0

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, cast
 
 from django.contrib import admin
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.admin.widgets import AdminSplitDateTime
-from django.contrib.auth.models import User
 from django.core.paginator import Paginator
 from django.db import models
 from django.forms import Field
 from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -61,8 +63,12 @@ class LabelledTimes(admin.ModelAdmin):
 
 def actor_of(request: HttpRequest) -> audit.Actor:
     """Return who uses the admin, for the audit."""
-    assert isinstance(request.user, User)
-    return audit.Actor(via=audit.Via.ADMIN, user=request.user)
+    return audit.Actor.of(request.user, audit.Via.ADMIN)
+
+
+def moment_in_words(moment: datetime) -> str:
+    """Return a moment as the reader's language and the time zone of the service write it."""
+    return date_format(timezone.localtime(moment), "DATETIME_FORMAT")
 
 
 def log(request: HttpRequest, rows: Sequence[models.Model], words: str) -> None:

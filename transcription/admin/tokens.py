@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db import transaction
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
@@ -17,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from transcription.admin.common import LabelledTimes, actor_of
 from transcription.admin.own_rows import OwnRowsAdmin
 from transcription.models import ApiToken
-from transcription.services import audit, tokens
+from transcription.services import tokens
 
 
 @admin.register(ApiToken)
@@ -59,12 +57,7 @@ class ApiTokenAdmin(LabelledTimes, OwnRowsAdmin):
         self, request: HttpRequest, obj: ApiToken, form: ModelForm[ApiToken], change: bool
     ) -> None:
         if change:
-            with transaction.atomic():
-                obj.save(update_fields=["name", "expires_at"])
-                is_over = obj.expires_at is not None and obj.expires_at <= timezone.now()
-                if is_over and "expires_at" in form.changed_data and not obj.revoked_at:
-                    # Whoever sets an end that is past ends it.
-                    audit.note_revoked(obj, actor_of(request))
+            tokens.change(obj, actor_of(request))
             return
         row, token = tokens.create(
             obj.user, name=obj.name, scope=obj.scope, expires_at=obj.expires_at

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
@@ -11,13 +10,13 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import formats, timezone
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.text import Truncator, format_lazy
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from transcription.admin.common import CappedPaginator, two_lines
+from transcription.admin.common import CappedPaginator, moment_in_words, two_lines
 from transcription.admin.review import ReviewPageMixin
 from transcription.admin.transcription_actions import TranscriptionActions
 from transcription.admin.transcription_filters import (
@@ -38,10 +37,6 @@ from transcription.templatetags.spans import age, clock
 
 #: Longer ones would push the columns behind them out of a window of 1280 pixels.
 NAME_CHARACTERS = 40
-
-
-def _date(moment: datetime) -> str:
-    return formats.date_format(timezone.localtime(moment), "DATETIME_FORMAT")
 
 
 @admin.register(Transcription)
@@ -215,14 +210,16 @@ class TranscriptionAdmin(ReviewPageMixin, TranscriptionActions):
         end = retention.audio_kept_until(row)
         if end is None:
             return gettext("kept")
-        return gettext("On %(date)s the audio is deleted.") % {"date": _date(end)}
+        return gettext("On %(date)s the audio is deleted.") % {"date": moment_in_words(end)}
 
     @admin.display(description=_("retention period"))
     def kept(self, row: Transcription) -> str:
         end = retention.kept_until(row)
         if end is None:
             return gettext("no end is set")
-        return gettext("On %(date)s this transcription is deleted for good.") % {"date": _date(end)}
+        return gettext("On %(date)s this transcription is deleted for good.") % {
+            "date": moment_in_words(end)
+        }
 
     @admin.display(description=_("chunks"))
     def chunks_link(self, row: Transcription) -> str:

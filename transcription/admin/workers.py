@@ -5,16 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.utils import timezone
 from django.utils.dateparse import parse_datetime
-from django.utils.formats import date_format
 from django.utils.html import format_html_join
 from django.utils.safestring import mark_safe
 from django.utils.text import Truncator
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from transcription.admin.common import ReadOnlyAdmin, two_lines
+from transcription.admin.common import ReadOnlyAdmin, moment_in_words, two_lines
 from transcription.models import Worker
 from transcription.services.reasons import because_in_words
 from transcription.templatetags.spans import age
@@ -99,7 +97,7 @@ class WorkerAdmin(ReadOnlyAdmin):
 def _moment(value: object) -> str:
     """Return an ISO 8601 moment as the reader's language writes it."""
     moment = parse_datetime(str(value or ""))
-    return date_format(timezone.localtime(moment), "DATETIME_FORMAT") if moment else str(value)
+    return moment_in_words(moment) if moment else str(value)
 
 
 def _in_words(entry: dict[str, Any]) -> str:

@@ -312,9 +312,8 @@ class TranscriptionViewSet(
                 content_type=row.content_type,
                 file_name=file_name(row, path.suffix.lstrip(".")),
                 etag=f'"{row.sha256 or row.pk}"',
-                # One's own recording one has already.
                 before_body=partial(audit.note_heard, row, actor_of(request))
-                if request.user.is_staff and row.owner_id != request.user.pk
+                if audit.is_anothers(row, request.user)
                 else None,
             )
         except FileNotFoundError as error:

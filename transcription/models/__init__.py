@@ -18,7 +18,15 @@ from transcription.models.transcription import Transcription
 from transcription.models.webhook import Bot, CallbackSecret, Event, WebhookEndpoint
 from transcription.models.worker import Worker
 
+#: What is leased, as it is called where it is counted.
+WORK_KINDS: dict[str, type[Chunk] | type[Transcription] | type[Delivery]] = {
+    "chunk": Chunk,
+    "recording": Transcription,
+    "delivery": Delivery,
+}
+
 __all__ = [
+    "WORK_KINDS",
     "ApiToken",
     "AuditEntry",
     "Bot",

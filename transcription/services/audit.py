@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.models import User
+from django.contrib.auth.models import AnonymousUser, User
 from django.utils import timezone
 
 from asr_project.logs import current_request_id
 from transcription.models import ApiToken, AuditEntry, Transcription
 from transcription.models.leases import in_seconds
+from transcription.models.portions import delete_in_portions
 
 Action, ObjectType, Via = AuditEntry.Action, AuditEntry.ObjectType, AuditEntry.Via
 
@@ -27,8 +28,6 @@ Action, ObjectType, Via = AuditEntry.Action, AuditEntry.ObjectType, AuditEntry.V
 AUDIO = "audio"
 #: A player fetches a recording in many parts: one entry for each person and so long.
 HEARD_ONCE_SECONDS = 3600
-#: Old entries that one DELETE removes.
-FORGOTTEN_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +40,12 @@ class Actor:
     token_name: str = ""
     #: Of somebody who has no account here; "" with no user: the service itself.
     name: str = ""
+
+    @classmethod
+    def of(cls, user: object, via: AuditEntry.Via) -> Actor:
+        """Return the account that is logged in, by this way."""
+        assert isinstance(user, User)
+        return cls(via=via, user=user)
 
     @classmethod
     def of_command(cls) -> Actor:
@@ -115,6 +120,11 @@ def note_exported_together(
     )
 
 
+def is_anothers(row: Transcription, user: User | AnonymousUser) -> bool:
+    """Whether hearing the recording is entered: one's own one has already."""
+    return row.owner_id != user.pk
+
+
 def note_heard(row: Transcription, by: Actor) -> None:
     """Write down that somebody fetches the audio of another's recording; once in an hour.
 
@@ -131,18 +141,8 @@ def note_heard(row: Transcription, by: Actor) -> None:
 
 def forget_old() -> int:
     """Remove entries that are older than ``ASR_AUDIT_KEPT_DAYS``; return how many."""
-    removed = 0
-    while True:
-        # In portions: nobody else could write for as long as one large DELETE takes.
-        old = AuditEntry.objects.filter(
-            at__lt=in_seconds(-settings.AUDIT_KEPT_DAYS * 86_400)
-        ).order_by("at")[:FORGOTTEN_AT_ONCE]
-        count, _tables = AuditEntry.objects.filter(
-            pk__in=list(old.values_list("pk", flat=True))
-        ).delete()
-        removed += count
-        if not count:
-            return removed
+    old = AuditEntry.objects.filter(at__lt=in_seconds(-settings.AUDIT_KEPT_DAYS * 86_400))
+    return delete_in_portions(old.order_by("at"))
 
 
 def _of_recording(

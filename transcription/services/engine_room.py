@@ -13,7 +13,7 @@ from django.db import connection
 from django.db.models import Model, QuerySet
 from django.utils import timezone
 
-from transcription.models import Chunk, Delivery, LeasedWork, SpeechModel, Transcription, Worker
+from transcription.models import WORK_KINDS, LeasedWork, SpeechModel, Transcription, Worker
 from transcription.services import bell, models, queue
 from transcription.services.models import ModelStanding
 from transcription.services.queue import Pause
@@ -61,16 +61,25 @@ class ModelState:
 
 
 @dataclass(frozen=True, kw_only=True)
+class WorkState:
+    """What waits and runs of one kind of work; counts end at ``COUNT_LIMIT``."""
+
+    waiting: int
+    running: int
+    #: Since when the oldest that waits could have been taken; None: none waits.
+    oldest_since: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class QueueState:
     """What waits and runs; counts end at ``COUNT_LIMIT``."""
 
     pause: Pause | None
     recordings_waiting: int
     recordings_running: int
-    chunks_waiting: int
-    chunks_running: int
     failed: int
-    deliveries_waiting: int
+    #: By kind (``WORK_KINDS``): recordings to prepare or finish, chunks, deliveries.
+    work: dict[str, WorkState]
     #: Of the recordings that are not over.
     oldest_since: datetime | None
     obstacles: tuple[Obstacle, ...]
@@ -149,16 +158,13 @@ def _queue(workers: Sequence[WorkerState], found: Sequence[ModelState]) -> Queue
     rows = Transcription.objects
     waiting = counted(rows.filter(status=Status.QUEUED))
     running = counted(rows.filter(status=Status.PROCESSING))
-    chunks_waiting = counted(Chunk.objects.filter(state=State.PENDING))
     pause = queue.current_pause()
     return QueueState(
         pause=pause,
         recordings_waiting=waiting,
         recordings_running=running,
-        chunks_waiting=chunks_waiting,
-        chunks_running=counted(Chunk.objects.filter(state=State.LEASED)),
         failed=counted(rows.filter(status=Status.FAILED)),
-        deliveries_waiting=counted(Delivery.objects.filter(state=State.PENDING)),
+        work={name: _work(kind) for name, kind in WORK_KINDS.items()},
         oldest_since=_oldest_since(),
         obstacles=obstacles(
             paused=pause is not None,
@@ -170,26 +176,8 @@ def _queue(workers: Sequence[WorkerState], found: Sequence[ModelState]) -> Queue
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class WorkState:
-    """What waits and runs of one kind of work; counts end at ``COUNT_LIMIT``."""
-
-    waiting: int
-    running: int
-    #: Since when the oldest that waits could have been taken; None: none waits.
-    oldest_since: datetime | None
-
-
-def work() -> dict[str, WorkState]:
-    """Return what waits and runs, by kind: recordings to prepare or finish, chunks, deliveries."""
-    return {
-        "recording": _work(Transcription.objects.all()),
-        "chunk": _work(Chunk.objects.all()),
-        "delivery": _work(Delivery.objects.all()),
-    }
-
-
-def _work(rows: QuerySet[Any, Any]) -> WorkState:
+def _work(kind: type[LeasedWork]) -> WorkState:
+    rows = kind._default_manager.all()
     pending = rows.filter(state=State.PENDING)
     return WorkState(
         waiting=counted(pending),

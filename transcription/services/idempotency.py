@@ -26,6 +26,7 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
 from transcription.models import IdempotencyKey, Transcription
+from transcription.models.portions import delete_in_portions
 from transcription.services.errors import ServiceError
 from transcription.services.submit import IncomingFile, submit
 
@@ -33,8 +34,6 @@ logger = logging.getLogger(__name__)
 
 HEADER = "Idempotency-Key"
 MAX_KEY_CHARACTERS = 255
-#: Rows that one DELETE removes: nobody else could write for as long as a large one takes.
-FORGET_AT_ONCE = 1_000
 
 
 def submit_once(
@@ -79,15 +78,8 @@ def submit_once(
 
 def forget_old_keys() -> int:
     """Remove keys that are no longer remembered; return how many."""
-    removed = 0
-    while True:
-        old = IdempotencyKey.objects.filter(created_at__lt=_oldest()).order_by("created_at")
-        count, _ = IdempotencyKey.objects.filter(
-            pk__in=list(old.values_list("pk", flat=True)[:FORGET_AT_ONCE])
-        ).delete()
-        removed += count
-        if count < FORGET_AT_ONCE:
-            return removed
+    old = IdempotencyKey.objects.filter(created_at__lt=_oldest())
+    return delete_in_portions(old.order_by("created_at"))
 
 
 def _made_before(digest: str, request_digest: str) -> Transcription | None:

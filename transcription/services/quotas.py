@@ -123,8 +123,8 @@ def note_deleted(row: Transcription) -> None:
     if row.owner_id is None:
         return  # only staff delete what belongs to nobody
     day = timezone.localtime(row.created_at).date()
-    if day < timezone.localdate() - timedelta(days=1):
-        return  # of that day nobody asks any more
+    if day < _first_day_that_counts():
+        return
     usage, _ = DayUsage.objects.get_or_create(owner_id=row.owner_id, day=day)
     seconds = _seconds(row.duration_seconds, row.expected_seconds, row.size_bytes, row.content_type)
     DayUsage.objects.filter(pk=usage.pk).update(deleted_seconds=F("deleted_seconds") + seconds)
@@ -132,8 +132,12 @@ def note_deleted(row: Transcription) -> None:
 
 def forget_past_days() -> int:
     """Remove what was written down of days that are over; return how many rows."""
-    yesterday = timezone.localdate() - timedelta(days=1)
-    return DayUsage.objects.filter(day__lt=yesterday).delete()[0]
+    return DayUsage.objects.filter(day__lt=_first_day_that_counts()).delete()[0]
+
+
+def _first_day_that_counts() -> date:
+    """Return yesterday: of a day before that nobody asks any more."""
+    return timezone.localdate() - timedelta(days=1)
 
 
 def guessed_seconds(*, size_bytes: int, content_type: str) -> float:

@@ -13,12 +13,12 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Q, QuerySet
-from django.db.models.functions import Now
+from django.db.models import QuerySet
 
 from transcription.models import Transcription
 from transcription.models.leases import in_seconds
 from transcription.services import audit
+from transcription.services.change import BEING_DELETED
 from transcription.services.errors import ServiceError
 from transcription.services.remove import HELD_SECONDS, remove, remove_audio
 
@@ -72,7 +72,7 @@ def remove_due(portion: int = PORTION, most_seconds: float = float("inf")) -> in
 def due(days: float) -> QuerySet[Transcription]:
     """Return what has been over for so many days and is not put off."""
     return Transcription.objects.filter(
-        Q(lease_until__isnull=True) | Q(lease_until__lt=Now()),
+        ~BEING_DELETED,
         # Of these the index is; nothing that is waiting or worked on is among them.
         step=Step.OVER,
         completed_at__lt=in_seconds(-days * 86_400),

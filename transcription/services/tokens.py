@@ -82,6 +82,16 @@ def revoke(row: ApiToken, by: audit.Actor) -> bool:
     return bool(changed)
 
 
+def change(row: ApiToken, by: audit.Actor) -> None:
+    """Write a token's new name and end; an end that is past revokes it, which is entered."""
+    with transaction.atomic():
+        usable = ApiToken.objects.usable().filter(pk=row.pk)
+        was_usable = usable.exists()
+        row.save(update_fields=["name", "expires_at"])
+        if was_usable and not usable.exists():
+            audit.note_revoked(row, by)
+
+
 def delete(rows: QuerySet[ApiToken], by: audit.Actor) -> None:
     """End tokens and delete their rows, too; those revoked before are entered no second time."""
     with transaction.atomic():

@@ -22,8 +22,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from transcription.models import ApiToken
-from transcription.services import tokens
-from transcription.web.pages import actor_of
+from transcription.services import audit, tokens
 
 #: More tokens than anybody looks after by hand; the API lists them all.
 SHOWN_TOKENS = 200
@@ -138,6 +137,6 @@ def revoke_token(request: HttpRequest, token_id: int) -> HttpResponse:
     """End one of the user's tokens."""
     assert isinstance(request.user, User)
     row = get_object_or_404(tokens.of(request.user), pk=token_id)
-    if tokens.revoke(row, actor_of(request)):
+    if tokens.revoke(row, audit.Actor.of(request.user, audit.Via.PAGE)):
         messages.success(request, _("The token '%(name)s' is revoked.") % {"name": row.name})
     return redirect("account-tokens")

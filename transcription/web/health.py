@@ -101,9 +101,8 @@ def _standing() -> Standing:
     )
 
 
-# By name, and not bound now: whatever stands there when it is asked.
-standing = Remembered(lambda: _standing())
-obstacles = Remembered(lambda: readiness.reasons())
+standing = Remembered(_standing)
+obstacles = Remembered(readiness.reasons)
 
 
 @require_safe

@@ -13,7 +13,7 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
-from django_prometheus.middleware import PrometheusAfterMiddleware, PrometheusBeforeMiddleware
+from django_prometheus.middleware import PrometheusAfterMiddleware
 from prometheus_client import REGISTRY, CollectorRegistry, generate_latest, multiprocess
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -23,6 +23,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from transcription.models import WORK_KINDS
 from transcription.services import engine_room, tally
 from transcription.services.engine_room import EngineRoom, WorkerState
 from transcription.services.tally import Count
@@ -46,12 +47,8 @@ FROM_ZERO: Mapping[Count, tuple[str, ...]] = {
     Count.RECORDINGS: ("completed", "failed"),
     # What an operator wants to hear of; bad files of users are told as they come.
     Count.FAILURES: ("worker_crashed", "recognition_failed", "recording_missing"),
-    Count.LEASES_EXPIRED: ("recording", "chunk", "delivery"),
+    Count.LEASES_EXPIRED: tuple(WORK_KINDS),
 }
-
-
-class BeforeMiddleware(PrometheusBeforeMiddleware):
-    """Counts requests and their whole time."""
 
 
 class AfterMiddleware(PrometheusAfterMiddleware):
@@ -114,7 +111,7 @@ def _of_the_queue(room: EngineRoom) -> Iterator[Metric]:
         "Age of the oldest recording that is not over; 0: there is none.",
         [({}, _age(room.at, queue.oldest_since))],
     )
-    work = engine_room.work()
+    work = queue.work
     yield _gauge(
         "asr_work_waiting",
         "Pieces of work that wait for a worker, by kind; counted to 10,001 and no further.",

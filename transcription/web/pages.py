@@ -37,12 +37,6 @@ DOWNLOADS = ("txt", "srt", "vtt", "tsv", "json", "docx")
 Status = Transcription.Status
 
 
-def actor_of(request: HttpRequest) -> audit.Actor:
-    """Return who uses the page, for the audit."""
-    assert isinstance(request.user, User)
-    return audit.Actor(via=audit.Via.PAGE, user=request.user)
-
-
 def rows_for(request: HttpRequest) -> QuerySet[Transcription]:
     """Return what this visitor may open."""
     return known_to(request.user, Transcription.objects.select_related("owner"))
@@ -199,7 +193,7 @@ def act(request: HttpRequest, row_id: uuid.UUID, verb: str) -> HttpResponse:
             change.rename(row, request.POST.get("title", "").strip()[:200])
         elif verb == "delete":
             name = str(row)
-            remove(row, actor_of(request))
+            remove(row, audit.Actor.of(request.user, audit.Via.PAGE))
             messages.success(request, _("“%(name)s” is deleted for good.") % {"name": name})
             return redirect("history")
         else:

@@ -8,19 +8,18 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
 
 from transcription.engines.base import Engine, EngineConfig, EngineError, EngineMemoryError
-from transcription.engines.devices import DeviceMemory, memory_in_use_of
+from transcription.engines.devices import DeviceMemory
 from transcription.engines.registry import build
 from transcription.models import SpeechModel
-from transcription.work import memory
 from transcription.work.engine_config import config_of, weights_dir_of
 from transcription.work.engine_records import Failure, Load, Ready, Recipe, files_in, is_passing
+from transcription.work.model_memory import ModelMemory
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +48,7 @@ class EngineHost:
     ) -> None:
         self._build = build_engine
         self._before_load = before_load
-        self._device_memory = device_memory
+        self._memory = ModelMemory(build_engine, device_memory)
         #: Guards what follows; notified whenever any of it changes.
         self._state = threading.Condition()
         self._ready: dict[str, Ready] = {}
@@ -59,7 +58,6 @@ class EngineHost:
         self._unloaded: deque[dict[str, Any]] = deque(maxlen=UNLOADED_KEPT)
         self._left_at: dict[str, float] = {}
         self._last_load_ended = float("-inf")
-        self._estimates: dict[tuple[str, int], int] = {}
         #: Set when there is something new to report.
         self.changed = threading.Event()
 
@@ -92,9 +90,11 @@ class EngineHost:
 
     def report(self) -> dict[str, Any]:
         """Return what the Worker row says of all this, by its fields."""
+        # Before anything is locked: a driver may take its time to answer.
+        device_memory = self._memory.report(self.loaded())
         with self._state:
             return {
-                "device_memory": self._memory_report(),
+                "device_memory": device_memory,
                 "loaded": [one.as_row() for one in self._ready.values()],
                 "loading": [self._load.as_row()] if self._load else [],
                 "failed": [one.as_row() for _, one in sorted(self._failed.items())],
@@ -102,12 +102,6 @@ class EngineHost:
                 "seen": dict(self._seen),
                 "error": self.errors(),
             }
-
-    def _memory_report(self) -> dict[str, Any] | None:
-        """Return what the device has, once a model is there: before, nobody opens a device."""
-        device = next((one.loaded.device for one in self._ready.values()), None)
-        found = memory_in_use_of(device) if device else None
-        return {"device": device, **asdict(found)} if found else None
 
     def waited_since(self, name: str, waited_seconds: float) -> float:
         """Return how long a model's chunks have waited since it left the memory, if it did."""
@@ -123,14 +117,13 @@ class EngineHost:
         """Return whether something must leave the memory before this model can be loaded."""
         if self.has(model.name):
             return False
+        recipe = Recipe.of(model)
         try:
-            needed = self._estimate(Recipe.of(model))
+            self._memory.needed_bytes(recipe)
         except Exception:
             # What is wrong with it is said by its load.
             return False
-        with self._state:
-            residents = self._residents()
-        return not memory.fits_beside(needed, residents, self._capacity(residents))
+        return not self._memory.fits_beside(recipe, self.loaded())
 
     # --- using
 
@@ -284,7 +277,7 @@ class EngineHost:
             self._fail(recipe, error)
             return
         try:
-            if load.only_beside and not self._fits(recipe):
+            if load.only_beside and not self._memory.fits_beside(recipe, self.loaded()):
                 logger.info("%s is loaded anew at its next use: memory is full.", recipe.name)
                 return
             fresh = self._load_engine(recipe, because=load.because)
@@ -371,48 +364,10 @@ class EngineHost:
 
     # --- memory
 
-    def _estimate(self, recipe: Recipe) -> int:
-        key = (recipe.name, recipe.generation)
-        if key not in self._estimates:
-            engine = self._build(recipe.engine, config_of(recipe))
-            self._estimates[key] = engine.estimate_memory_bytes()
-        return self._estimates[key]
-
-    def _residents(self) -> list[memory.Resident]:
-        return [
-            memory.Resident(name=one.name, memory_bytes=one.memory_bytes, last_used=one.last_used)
-            for one in self._ready.values()
-        ]
-
-    def _capacity(self, residents: list[memory.Resident]) -> int | None:
-        limit = settings.MODEL_MEMORY_BYTES
-        return memory.capacity_bytes(
-            limit_bytes=limit,
-            loaded_bytes=sum(one.memory_bytes for one in residents),
-            device=None if limit else self._device_memory(),
-        )
-
-    def _fits(self, recipe: Recipe) -> bool:
-        needed = self._estimate(recipe)
-        with self._state:
-            residents = self._residents()
-        return memory.fits_beside(needed, residents, self._capacity(residents))
-
-    def _make_room(self, name: str, needed: int) -> None:
+    def _make_room(self, name: str, needed_bytes: int) -> None:
         """Unload what must go for a model of that size; raises ``EngineMemoryError``."""
-        with self._state:
-            residents = self._residents()
-        capacity = self._capacity(residents)
-        limit = settings.MODEL_MEMORY_BYTES
-        if limit and needed > limit:
-            raise EngineMemoryError(
-                f"{name} needs {memory.in_words(needed)}, and ASR_MODEL_MEMORY_MB allows "
-                f"{memory.in_words(limit)}. Raise it, or take a smaller model."
-            )
-        going = memory.who_must_go(needed, residents=residents, own_name=name, capacity=capacity)
+        going, figures = self._memory.who_must_go(name, needed_bytes, self.loaded())
         if going:
-            held = sum(one.memory_bytes for one in residents)
-            figures = memory.share_in_words(held + needed, capacity or 0)
             self._retire(going, because=f"swapped for {name}: {figures}")
 
     def _retire(self, names: list[str], *, because: str) -> None:

@@ -12,8 +12,9 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
-from transcription.models import Chunk, Delivery, LeasedWork, Transcription, Worker
+from transcription.models import WORK_KINDS, Chunk, Delivery, LeasedWork, Transcription, Worker
 from transcription.models.leases import in_seconds
+from transcription.models.portions import delete_in_portions
 from transcription.services import bell, outbox, tally, throughput
 from transcription.services.errors import ERRORS
 from transcription.services.tally import Count
@@ -25,12 +26,6 @@ State, Status, Step = LeasedWork.State, Transcription.Status, Transcription.Step
 #: A body still arriving is younger than this; an older file was left by a process that died.
 STALE_UPLOAD_SECONDS = 24 * 3600.0
 FORGOTTEN_WORKER = timedelta(minutes=10)
-#: What is leased, as it is called where it is counted.
-KINDS: dict[str, type[Transcription] | type[Chunk] | type[Delivery]] = {
-    "chunk": Chunk,
-    "recording": Transcription,
-    "delivery": Delivery,
-}
 
 
 def release_leases(holder: str | None = None) -> int:
@@ -39,7 +34,7 @@ def release_leases(holder: str | None = None) -> int:
     Without a holder: leases that ran out. With one: all of that cluster's, at once, since the
     launcher saw it die. Work whose last attempt this was is given up.
     """
-    expired = {kind: table.objects.expire(holder=holder) for kind, table in KINDS.items()}
+    expired = {kind: table.objects.expire(holder=holder) for kind, table in WORK_KINDS.items()}
     for chunk in Chunk.objects.exhausted(holder=holder):
         give_up(chunk, "worker_crashed")
         expired["chunk"] += 1
@@ -105,19 +100,11 @@ def forget_dead_workers() -> None:
 
 def forget_old_messages() -> int:
     """Remove messages that were over long ago; return how many."""
-    removed = 0
-    while True:
-        # In portions: nobody else could write for as long as one large DELETE takes.
-        old = Delivery.objects.filter(
-            state__in=[State.DONE, State.FAILED, State.CANCELLED],
-            created_at__lt=in_seconds(-settings.WEBHOOK_KEPT_DAYS * 86_400),
-        ).order_by("created_at")[:1_000]
-        count, _tables = Delivery.objects.filter(
-            pk__in=list(old.values_list("pk", flat=True))
-        ).delete()
-        removed += count
-        if not count:
-            return removed
+    old = Delivery.objects.filter(
+        state__in=[State.DONE, State.FAILED, State.CANCELLED],
+        created_at__lt=in_seconds(-settings.WEBHOOK_KEPT_DAYS * 86_400),
+    )
+    return delete_in_portions(old.order_by("created_at"))
 
 
 def clear_left_files() -> int:
