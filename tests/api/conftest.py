@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -26,6 +27,15 @@ LIST_URL = "/api/v1/transcriptions/"
 
 def wav(content: bytes = b"RIFF....WAVEfmt some sound") -> SimpleUploadedFile:
     return SimpleUploadedFile("talk.wav", content, content_type="audio/wav")
+
+
+def stored(owner: User, content: bytes, **fields: Any) -> Transcription:
+    """A transcription with this recording on the disk."""
+    name = "audio/talk.wav"
+    path = Path(settings.MEDIA_ROOT, name)
+    path.parent.mkdir()
+    path.write_bytes(content)
+    return Transcription.objects.create(owner=owner, audio=name, content_type="audio/wav", **fields)
 
 
 @pytest.fixture(autouse=True)

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
 
-from tests.api.conftest import url_of
+from tests.api.conftest import stored, url_of
 from tests.served import Served, eventually
 from transcription.models import Transcription
 
@@ -20,13 +19,7 @@ CONTENT = bytes(range(200)) * 5
 
 @pytest.fixture
 def row(ann: User, data_dir: Path) -> Transcription:
-    name = "audio/talk.wav"
-    path = Path(settings.MEDIA_ROOT, name)
-    path.parent.mkdir()
-    path.write_bytes(CONTENT)
-    return Transcription.objects.create(
-        owner=ann, audio=name, content_type="audio/wav", sha256="5e" * 32, file_name="My talk.wav"
-    )
+    return stored(ann, CONTENT, sha256="5e" * 32, file_name="My talk.wav")
 
 
 def body_of(response: Any) -> bytes:

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings as django_settings
 from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from tests.api.conftest import LIST_URL, url_of
+from tests.api.conftest import LIST_URL, stored, url_of
 from transcription.models import ApiToken, AuditEntry, Transcription
 from transcription.services import browser_tokens, tokens
 
@@ -22,14 +21,9 @@ CONTENT = bytes(range(200)) * 5
 
 @pytest.fixture
 def row(ann: User, data_dir: Path) -> Transcription:
-    name = "audio/talk.wav"
-    path = Path(django_settings.MEDIA_ROOT, name)
-    path.parent.mkdir()
-    path.write_bytes(CONTENT)
-    return Transcription.objects.create(
-        owner=ann,
-        audio=name,
-        content_type="audio/wav",
+    return stored(
+        ann,
+        CONTENT,
         title="the merger",
         file_name="talk.wav",
         text="we buy them",
